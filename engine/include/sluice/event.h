@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * An event: one publish, as the matcher, explain and the transformers see it.
+ * Nothing is owned; all pointers live at least as long as the call that takes it.
+ */
+#ifndef SLUICE_EVENT_H
+#define SLUICE_EVENT_H
+
+#include "sluice/types.h"
+
+/* An MQTT 5 user property. */
+struct sluice_property {
+	struct sluice_str name;
+	struct sluice_str value;
+};
+
+/* What the publish does not have is absent: a NULL `data`, or -1 for a number. */
+struct sluice_event {
+	struct sluice_str
+	        payload; /* any bytes; absent = there is no payload to look at, nor $mqtt.payload */
+	struct sluice_str topic;
+	struct sluice_str client_id;
+	struct sluice_str username;
+	struct sluice_str content_type;
+	struct sluice_str response_topic;
+	struct sluice_str correlation_data; /* raw bytes; patterns see base64 (RFC 4648, padded) */
+	const struct sluice_property *user_properties;
+	size_t user_property_count;
+	int8_t qos;            /* 0, 1, 2 or -1 */
+	int8_t retain;         /* 0, 1 or -1 */
+	int8_t payload_format; /* 0, 1 or -1 */
+};
+
+/* An event of which nothing is known. */
+#define SLUICE_EVENT_INIT ((struct sluice_event){ .qos = -1, .retain = -1, .payload_format = -1 })
+
+/*
+ * Reads an event from the "publish" object of a match case or a testPattern
+ * command: {"topic":…,"payload":…,"qos":…,"retain":…,"client_id":…,"username":…,
+ * "content_type":…,"response_topic":…,"correlation_data":<base64>,"payload_format":…,
+ * "user_properties":{"name":["value",…] or "value"}}. A payload that is a JSON
+ * string is its characters; any other JSON value is its verbatim text.
+ * Unknown members are SLUICE_ERR_INVALID. What must be allocated (decoded base64,
+ * the properties) goes into *storage, to be freed with free() after use; the rest
+ * points into the node's document.
+ */
+struct sluice_json;
+enum sluice_status sluice_event_from_json(const struct sluice_json *publish,
+                                          struct sluice_event *event, void **storage,
+                                          struct sluice_error *error);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * A strict reader of JSON (RFC 8259) that keeps the text it was given: every
+ * node knows its slice of the source, so a pattern or a constant is stored and
+ * given back verbatim, numbers keep their digits and strings their NULs. It
+ * serves patterns, rules and commands; events are scanned in place by the
+ * matcher and never pass here.
+ *
+ * Strict: UTF-8 only, no byte order mark, nothing after the value, no raw
+ * control characters in strings, no `01`, no `1.`. Half a surrogate pair
+ * (`\ud800`) is well-formed and decodes to its three-byte form (WTF-8), which
+ * no well-formed UTF-8 can equal.
+ */
+#ifndef SLUICE_JSON_H
+#define SLUICE_JSON_H
+
+#include <stdbool.h>
+
+#include "sluice/types.h"
+
+enum sluice_json_type {
+	SLUICE_JSON_NULL,
+	SLUICE_JSON_FALSE,
+	SLUICE_JSON_TRUE,
+	SLUICE_JSON_NUMBER,
+	SLUICE_JSON_STRING,
+	SLUICE_JSON_ARRAY,
+	SLUICE_JSON_OBJECT,
+};
+
+/* One value. All pointers live as long as its document. */
+struct sluice_json {
+	enum sluice_json_type type;
+	struct sluice_str raw;    /* its slice of the source text, quotes and brackets included */
+	struct sluice_str string; /* a string's decoded characters; absent for others */
+	struct sluice_str key; /* its decoded name, when it is a member of an object; else absent */
+	const struct sluice_json *first; /* first element or member of an array or object */
+	const struct sluice_json *next;  /* next sibling */
+	const struct sluice_json *parent;
+	size_t count; /* elements or members */
+	size_t index; /* its position among its siblings, from 0 */
+};
+
+struct sluice_json_doc;
+
+/* What sluice_json_parse is to refuse beyond the grammar. */
+enum {
+	SLUICE_JSON_UNIQUE_KEYS =
+	        1, /* a repeated key is SLUICE_ERR_INVALID, and the error names it */
+};
+
+/*
+ * Parses `text`, which must outlive the document (nodes point into it).
+ * Nesting past max_depth (1 = scalars only … ) is SLUICE_ERR_LIMIT.
+ * On success *doc is the caller's, to be freed with sluice_json_destroy.
+ * On failure *doc is NULL; the error's offset and place say where.
+ * Errors: SLUICE_ERR_SYNTAX, _INVALID (repeated key), _LIMIT, _NOMEM.
+ */
+enum sluice_status sluice_json_parse(struct sluice_str text, unsigned flags, size_t max_depth,
+                                     struct sluice_json_doc **doc, struct sluice_error *error);
+
+/* Frees a document and all its nodes. NULL is allowed. */
+void sluice_json_destroy(struct sluice_json_doc *doc);
+
+/* The document's value. Never NULL. */
+const struct sluice_json *sluice_json_root(const struct sluice_json_doc *doc);
+
+/* An object's member by name (the last of that name), or NULL; NULL when object is NULL or no
+ * object. */
+const struct sluice_json *sluice_json_get(const struct sluice_json *object, const char *name);
+
+/*
+ * A whole number within [min, max], in any spelling of exact value (`10`, `1e1`, `10.0`).
+ * False when node is NULL, no number, not whole or outside.
+ */
+bool sluice_json_integer(const struct sluice_json *node, int64_t min, int64_t max, int64_t *value);
+
+/*
+ * Writes the node's place in its document, "$.targets[0].topic", into buf,
+ * NUL-terminated, cut to size, control characters shown as '?'. Returns buf.
+ */
+char *sluice_json_place(const struct sluice_json *node, char *buf, size_t size);
+
+/* Fills the error with the node's place and returns code; otherwise as sluice_error_set. */
+enum sluice_status sluice_json_error(const struct sluice_json *node, struct sluice_error *error,
+                                     enum sluice_status code, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/*
+ * Appends `text` as a JSON string, quotes included, to *buf (see sluice/buffer.h). WTF-8
+ * halves are written as \udXXX. Bytes that are not UTF-8 are written as U+FFFD.
+ */
+struct sluice_buffer;
+void sluice_json_write_string(struct sluice_buffer *buf, struct sluice_str text);
+
+#endif
