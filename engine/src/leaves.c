@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "leaves.h"
+
+#include <stdlib.h>
+
+enum sluice_status sluice_leaves_init(struct sluice_leaves *leaves)
+{
+	*leaves = (struct sluice_leaves){ 0 };
+	/* malloc, not calloc: large blocks stay untouched until an event needs them */
+	leaves->leaves = malloc(SLUICE_LEAF_ROOM * sizeof(*leaves->leaves));
+	leaves->elements = malloc(SLUICE_EVENT_MAX_ELEMENTS * sizeof(*leaves->elements));
+	leaves->arrays = malloc(SLUICE_EVENT_MAX_ELEMENTS * sizeof(*leaves->arrays));
+	leaves->text = sluice_arena_create();
+	if (leaves->leaves && leaves->elements && leaves->arrays && leaves->text)
+		return SLUICE_OK;
+	sluice_leaves_finish(leaves);
+	return SLUICE_ERR_NOMEM;
+}
+
+void sluice_leaves_finish(struct sluice_leaves *leaves)
+{
+	free(leaves->leaves);
+	free(leaves->elements);
+	free(leaves->arrays);
+	free(leaves->chains);
+	sluice_arena_destroy(leaves->text);
+	*leaves = (struct sluice_leaves){ 0 };
+}
+
+enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t node_limit)
+{
+	if (node_limit > leaves->chain_count) {
+		uint32_t count = leaves->chain_count ? leaves->chain_count : 64;
+		while (count < node_limit)
+			count *= 2;
+		struct sluice_chain *chains = realloc(leaves->chains, count * sizeof(*chains));
+		if (!chains)
+			return SLUICE_ERR_NOMEM;
+		memset(chains + leaves->chain_count, 0,
+		       (count - leaves->chain_count) * sizeof(*chains));
+		leaves->chains = chains;
+		leaves->chain_count = count;
+	}
+	if (++leaves->epoch == 0) {
+		memset(leaves->chains, 0, leaves->chain_count * sizeof(*leaves->chains));
+		leaves->epoch = 1;
+	}
+	leaves->leaf_count = 0;
+	leaves->leaf_limit = SLUICE_EVENT_MAX_LEAVES;
+	leaves->array_count = 0;
+	leaves->element_count = 1;
+	leaves->elements[0] = (struct sluice_element){ 0 };
+	leaves->overflow = false;
+	leaves->out_of_memory = false;
+	sluice_arena_reset(leaves->text);
+	return SLUICE_OK;
+}
+
+void sluice_leaves_add(struct sluice_leaves *leaves, struct sluice_path_node *node,
+                       uint32_t element, const struct sluice_value *value)
+{
+	struct sluice_chain *chain = &leaves->chains[node->id];
+	uint32_t id = leaves->leaf_count;
+
+	if (id >= leaves->leaf_limit) {
+		leaves->overflow = true;
+		return;
+	}
+	leaves->leaf_count++;
+	leaves->leaves[id] = (struct sluice_leaf){ *value, node, element, SLUICE_NO_LEAF };
+	if (chain->epoch != leaves->epoch)
+		*chain = (struct sluice_chain){ leaves->epoch, id, id };
+	else
+		leaves->leaves[chain->last].next = id;
+	chain->last = id;
+}
+
+uint32_t sluice_leaves_add_array(struct sluice_leaves *leaves, struct sluice_path_node *node)
+{
+	uint32_t id = leaves->array_count;
+
+	if (id >= SLUICE_EVENT_MAX_ELEMENTS) {
+		leaves->overflow = true;
+		return UINT32_MAX;
+	}
+	leaves->arrays[id] = (struct sluice_array){ node, leaves->leaf_count, leaves->leaf_count };
+	leaves->array_count++;
+	return id;
+}
+
+uint32_t sluice_leaves_add_element(struct sluice_leaves *leaves, uint32_t parent, uint32_t array)
+{
+	uint32_t id = leaves->element_count;
+
+	if (id >= SLUICE_EVENT_MAX_ELEMENTS) {
+		leaves->overflow = true;
+		return UINT32_MAX;
+	}
+	leaves->elements[id] =
+	        (struct sluice_element){ parent, array, leaves->leaf_count, leaves->leaf_count };
+	leaves->element_count++;
+	return id;
+}
+
+void sluice_leaves_truncate(struct sluice_leaves *leaves, uint32_t count)
+{
+	/* No path holds leaves from both sides of `count`: $mqtt's own come first, the payload's
+	 * after. */
+	for (uint32_t i = count; i < leaves->leaf_count; i++)
+		leaves->chains[leaves->leaves[i].node->id].epoch = 0;
+	leaves->leaf_count = count;
+	leaves->element_count = 1;
+	leaves->array_count = 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * What the scan of one event leaves behind: the leaves at paths that rules name, in the order of
+ *the text, and the array elements that they stand in.
+ *
+ *	{"site":"b", "items":[ {"id":1}, 7, {"id":2,"tags":[{"k":"x"}]} ]}
+ *
+ *	leaves    0 site="b"  1 items.id=1  2 items=7  3 items.id=2  4 items.tags.k="x"
+ *	elements  0 (the event)  1 = items[0]: leaves 1..1   2 = items[2]: leaves 3..4   3 =
+ *tags[0]: 4..4 arrays    0 items: leaves 1..4, in element 0         1 tags: leaf 4, in element 2
+ *	chains    path node → its leaves, linked in the order of the text
+ *
+ * An element is an object or an array that stands in an array; a scalar in an array belongs to what
+ *encloses the array. Elements and arrays come into being with their first leaf, parents first, so
+ *that what holds no leaf costs nothing, and the leaves below one are a contiguous run. All of it is
+ *memory that is reserved once and only touched as far as an event needs.
+ */
+#ifndef SLUICE_LEAVES_H
+#define SLUICE_LEAVES_H
+
+#include <stdbool.h>
+
+#include "arena.h"
+#include "path.h"
+#include "predicate.h"
+#include "sluice/matcher.h"
+
+enum {
+	SLUICE_NO_LEAF = UINT32_MAX,
+	/* The limit each for $mqtt and the payload's fields, and $mqtt.payload. */
+	SLUICE_LEAF_ROOM = SLUICE_EVENT_MAX_LEAVES * 2 + 1,
+};
+
+struct sluice_leaf {
+	struct sluice_value value;
+	struct sluice_path_node *node;
+	uint32_t element; /* the innermost that it stands in; 0 = none but the event */
+	uint32_t next;    /* the next leaf at the same path, or SLUICE_NO_LEAF */
+};
+
+struct sluice_element {
+	uint32_t parent;     /* the element around its array */
+	uint32_t array;      /* the array that it is in */
+	uint32_t first, end; /* its leaves: [first, end) */
+};
+
+struct sluice_array {
+	struct sluice_path_node *node; /* its path */
+	uint32_t first, end;           /* leaves below its elements: [first, end) */
+};
+
+struct sluice_chain {
+	uint32_t epoch; /* the event this is about; of another event: empty */
+	uint32_t first, last;
+};
+
+struct sluice_leaves {
+	struct sluice_leaf *leaves;      /* SLUICE_LEAF_ROOM */
+	struct sluice_element *elements; /* SLUICE_EVENT_MAX_ELEMENTS; [0] is the event */
+	struct sluice_array *arrays;     /* SLUICE_EVENT_MAX_ELEMENTS */
+	struct sluice_chain *chains;     /* by path node id */
+	uint32_t leaf_count, element_count, array_count;
+	uint32_t leaf_limit; /* leaf_count may not pass it */
+	uint32_t chain_count;
+	uint32_t epoch;
+	bool overflow;             /* a leaf, element or array found no room */
+	bool out_of_memory;        /* a string with escapes found no memory */
+	struct sluice_arena *text; /* decoded strings, base64 */
+};
+
+enum sluice_status sluice_leaves_init(struct sluice_leaves *leaves);
+void sluice_leaves_finish(struct sluice_leaves *leaves);
+
+/* Begins an event: empties everything, with room for the chains of node_limit path nodes. Allocates
+ * only when there are more than before. */
+enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t node_limit);
+
+/* Records a leaf at the node. Only its value, node and element are looked at. */
+void sluice_leaves_add(struct sluice_leaves *leaves, struct sluice_path_node *node,
+                       uint32_t element, const struct sluice_value *value);
+
+/* A new array or element; UINT32_MAX (and `overflow`) when there is no room. */
+uint32_t sluice_leaves_add_array(struct sluice_leaves *leaves, struct sluice_path_node *node);
+uint32_t sluice_leaves_add_element(struct sluice_leaves *leaves, uint32_t parent, uint32_t array);
+
+/* Forgets all leaves from `count` on, with all elements and arrays: a payload that is not to be
+ * matched. */
+void sluice_leaves_truncate(struct sluice_leaves *leaves, uint32_t count);
+
+/* The first leaf at a path node, or SLUICE_NO_LEAF. */
+static inline uint32_t sluice_leaves_first(const struct sluice_leaves *leaves,
+                                           const struct sluice_path_node *node)
+{
+	const struct sluice_chain *chain = &leaves->chains[node->id];
+	return chain->epoch == leaves->epoch ? chain->first : SLUICE_NO_LEAF;
+}
+
+/*
+ * For explain: the leaves that the last sluice_match with this scratch recorded, and the first of
+ * them at a dotted path (SLUICE_NO_LEAF when there is none, or the payload was not matched). Valid
+ * until the scratch is used again or the matcher changes.
+ */
+const struct sluice_leaves *sluice_scratch_leaves(const struct sluice_scratch *scratch);
+uint32_t sluice_scratch_first_leaf(const struct sluice_scratch *scratch,
+                                   const struct sluice_matcher *matcher, struct sluice_str path);
+
+#endif

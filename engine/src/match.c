@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* An event: what is known of it is recorded, looked up, and verified. */
+#include <stdlib.h>
+
+#include "matcher_internal.h"
+#include "scan.h"
+#include "text.h"
+
+/* --- the scratch --- */
+
+struct sluice_scratch *sluice_scratch_create(void)
+{
+	struct sluice_scratch *scratch = calloc(1, sizeof(*scratch));
+
+	if (!scratch)
+		return NULL;
+	if (sluice_leaves_init(&scratch->leaves) != SLUICE_OK)
+		goto error_scratch;
+	if (sluice_solver_init(&scratch->solver) != SLUICE_OK)
+		goto error_leaves;
+	return scratch;
+
+error_leaves:
+	sluice_leaves_finish(&scratch->leaves);
+error_scratch:
+	free(scratch);
+	return NULL;
+}
+
+void sluice_scratch_destroy(struct sluice_scratch *scratch)
+{
+	if (!scratch)
+		return;
+	sluice_leaves_finish(&scratch->leaves);
+	sluice_solver_finish(&scratch->solver);
+	free(scratch->entry_marks);
+	free(scratch->conj_epochs);
+	free(scratch->rule_marks);
+	free(scratch->ids);
+	free(scratch);
+}
+
+/* Makes room for `need` items, zeroed from *room on. */
+static bool grow(void **array, size_t *room, size_t need, size_t size)
+{
+	if (need <= *room)
+		return true;
+	size_t count = *room ? *room : 64;
+	while (count < need)
+		count *= 2;
+	char *moved = realloc(*array, count * size);
+	if (!moved)
+		return false;
+	memset(moved + *room * size, 0, (count - *room) * size);
+	*array = moved;
+	*room = count;
+	return true;
+}
+
+static enum sluice_status begin(struct sluice_scratch *scratch,
+                                const struct sluice_matcher *matcher)
+{
+	size_t id_room = scratch->rule_room;
+	void *entries = scratch->entry_marks, *conjs = scratch->conj_epochs;
+	void *rules = scratch->rule_marks, *ids = scratch->ids;
+	bool grown = grow(&entries, &scratch->entry_room, matcher->entries.ids.limit,
+	                  sizeof(*scratch->entry_marks)) &
+	             grow(&conjs, &scratch->conj_room, matcher->conj_ids.limit,
+	                  sizeof(*scratch->conj_epochs)) &
+	             grow(&ids, &id_room, matcher->rule_marks.limit, sizeof(*scratch->ids));
+	scratch->entry_marks = entries;
+	scratch->conj_epochs = conjs;
+	scratch->ids = ids;
+	if (!grown || !grow(&rules, &scratch->rule_room, matcher->rule_marks.limit,
+	                    sizeof(*scratch->rule_marks)))
+		return SLUICE_ERR_NOMEM;
+	scratch->rule_marks = rules;
+
+	uint32_t before = scratch->leaves.epoch;
+	enum sluice_status status = sluice_leaves_begin(&scratch->leaves, matcher->trie.ids.limit);
+	if (status != SLUICE_OK)
+		return status;
+	if (scratch->leaves.epoch < before) { /* once in four thousand million events */
+		memset(scratch->entry_marks, 0,
+		       scratch->entry_room * sizeof(*scratch->entry_marks));
+		memset(scratch->conj_epochs, 0, scratch->conj_room * sizeof(*scratch->conj_epochs));
+		memset(scratch->rule_marks, 0, scratch->rule_room * sizeof(*scratch->rule_marks));
+	}
+	scratch->matcher = matcher;
+	scratch->object = false;
+	scratch->budget = SLUICE_BUDGET;
+	scratch->match_count = 0;
+	scratch->undecided = 0;
+	return SLUICE_OK;
+}
+
+/* --- $mqtt --- */
+
+static void record(struct sluice_scratch *scratch, struct sluice_path_node *node,
+                   enum sluice_json_type type, struct sluice_str text)
+{
+	struct sluice_value value = { .type = type, .text = text };
+
+	if (type == SLUICE_JSON_NUMBER)
+		sluice_number_read(text, &value.number);
+	sluice_leaves_add(&scratch->leaves, node, 0, &value);
+}
+
+static struct sluice_path_node *metadata_node(const struct sluice_scratch *scratch, unsigned bit)
+{
+	int i = 0;
+
+	while (!(bit & (1u << i)))
+		i++;
+	return scratch->matcher->metadata_rules[i] ? scratch->matcher->metadata_nodes[i] : NULL;
+}
+
+static void record_text(struct sluice_scratch *scratch, unsigned bit, struct sluice_str text)
+{
+	struct sluice_path_node *node = text.data ? metadata_node(scratch, bit) : NULL;
+
+	if (node)
+		record(scratch, node, SLUICE_JSON_STRING, text);
+}
+
+static void record_digit(struct sluice_scratch *scratch, unsigned bit, int8_t digit)
+{
+	static const char digits[] = "0123456789";
+	struct sluice_path_node *node =
+	        digit >= 0 && digit <= 9 ? metadata_node(scratch, bit) : NULL;
+
+	if (node)
+		record(scratch, node, SLUICE_JSON_NUMBER, (struct sluice_str){ digits + digit, 1 });
+}
+
+/* RFC 4648, section 4, padded. */
+static void record_base64(struct sluice_scratch *scratch, unsigned bit, struct sluice_str bytes)
+{
+	static const char alphabet[] =
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct sluice_path_node *node = bytes.data ? metadata_node(scratch, bit) : NULL;
+
+	if (!node)
+		return;
+	char *out = sluice_arena_bytes(scratch->leaves.text, (bytes.len + 2) / 3 * 4 + 1);
+	if (!out) {
+		scratch->leaves.out_of_memory = true;
+		return;
+	}
+	size_t len = 0;
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		size_t left = bytes.len - i;
+		uint32_t word = (uint32_t)(unsigned char)bytes.data[i] << 16;
+		if (left > 1)
+			word |= (uint32_t)(unsigned char)bytes.data[i + 1] << 8;
+		if (left > 2)
+			word |= (unsigned char)bytes.data[i + 2];
+		out[len++] = alphabet[word >> 18];
+		out[len++] = alphabet[word >> 12 & 63];
+		out[len++] = left > 1 ? alphabet[word >> 6 & 63] : '=';
+		out[len++] = left > 2 ? alphabet[word & 63] : '=';
+	}
+	record(scratch, node, SLUICE_JSON_STRING, (struct sluice_str){ out, len });
+}
+
+static void record_metadata(struct sluice_scratch *scratch, const struct sluice_event *event)
+{
+	struct sluice_path_node *node;
+
+	record_text(scratch, SLUICE_META_TOPIC, event->topic);
+	record_text(scratch, SLUICE_META_CLIENT_ID, event->client_id);
+	record_text(scratch, SLUICE_META_USERNAME, event->username);
+	record_text(scratch, SLUICE_META_CONTENT_TYPE, event->content_type);
+	record_text(scratch, SLUICE_META_RESPONSE_TOPIC, event->response_topic);
+	record_base64(scratch, SLUICE_META_CORRELATION_DATA, event->correlation_data);
+	record_digit(scratch, SLUICE_META_QOS, event->qos);
+	record_digit(scratch, SLUICE_META_PAYLOAD_FORMAT, event->payload_format);
+	node = event->retain >= 0 ? metadata_node(scratch, SLUICE_META_RETAIN) : NULL;
+	if (node)
+		record(scratch, node, event->retain ? SLUICE_JSON_TRUE : SLUICE_JSON_FALSE,
+		       event->retain ? SLUICE_STR("true") : SLUICE_STR("false"));
+	node = metadata_node(scratch, SLUICE_META_USER_PROPERTIES);
+	for (size_t i = 0; node && i < event->user_property_count; i++) {
+		struct sluice_path_node *property = sluice_path_walk(
+		        &scratch->matcher->trie, node, event->user_properties[i].name);
+		if (property && property->named)
+			record(scratch, property, SLUICE_JSON_STRING,
+			       event->user_properties[i].value);
+	}
+}
+
+/* --- the payload --- */
+
+static unsigned record_payload(struct sluice_scratch *scratch, const struct sluice_event *event)
+{
+	struct sluice_leaves *leaves = &scratch->leaves;
+	const struct sluice_matcher *matcher = scratch->matcher;
+	struct sluice_path_node *value = metadata_node(scratch, SLUICE_META_VALUE);
+	struct sluice_path_node *text = metadata_node(scratch, SLUICE_META_PAYLOAD);
+	uint32_t before = leaves->leaf_count;
+	unsigned flags = 0;
+
+	if (!event->payload.data)
+		return SLUICE_MATCH_NOT_JSON;
+	if (!value && !text && matcher->payload_rules == 0)
+		return SLUICE_MATCH_SKIPPED;
+	leaves->leaf_limit = before + SLUICE_EVENT_MAX_LEAVES;
+	enum sluice_scan_result result = sluice_scan(&matcher->trie, value, event->payload, leaves);
+	if (result == SLUICE_SCAN_OBJECT) {
+		scratch->object = !leaves->overflow;
+	} else {
+		flags = result == SLUICE_SCAN_OTHER ? SLUICE_MATCH_NOT_OBJECT
+		                                    : SLUICE_MATCH_NOT_JSON;
+		if (result == SLUICE_SCAN_TOO_DEEP)
+			flags |= SLUICE_MATCH_TOO_DEEP;
+	}
+	if (leaves->overflow) {
+		flags |= SLUICE_MATCH_TOO_MANY;
+		leaves->overflow = false;
+	}
+	if (flags & (SLUICE_MATCH_NOT_JSON | SLUICE_MATCH_TOO_MANY))
+		sluice_leaves_truncate(leaves, before);
+	leaves->leaf_limit = SLUICE_LEAF_ROOM;
+	if (result != SLUICE_SCAN_OBJECT && text &&
+	    sluice_text_utf8_length(event->payload) == event->payload.len)
+		record(scratch, text, SLUICE_JSON_STRING, event->payload);
+	return flags;
+}
+
+/* --- candidates --- */
+
+static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *conj)
+{
+	uint32_t epoch = scratch->leaves.epoch;
+	struct sluice_rule_mark *mark = &scratch->rule_marks[conj->set->mark];
+
+	if (scratch->conj_epochs[conj->id] == epoch)
+		return;
+	scratch->conj_epochs[conj->id] = epoch;
+	if (mark->epoch == epoch && mark->verdict == SLUICE_RULE_MATCHED)
+		return;
+	if (scratch->budget >= 0)
+		scratch->budget += SLUICE_BUDGET_PER_CANDIDATE;
+	bool undecided = mark->epoch == epoch;
+	if (sluice_verify(scratch, conj)) {
+		if (undecided)
+			scratch->undecided--;
+		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_MATCHED };
+		scratch->ids[scratch->match_count++] = conj->set->id;
+	} else if (scratch->budget < 0 && !undecided) {
+		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_UNDECIDED };
+		scratch->undecided++;
+	}
+}
+
+static void look_at_postings(struct sluice_scratch *scratch, const struct sluice_entry *entry)
+{
+	for (uint32_t i = 0; i < entry->posting_count; i++)
+		look_at(scratch, entry->postings[i].conj);
+}
+
+/* An event's way through the index. */
+struct search {
+	struct sluice_probe probe;
+	struct sluice_scratch *scratch;
+};
+
+/*
+ * An entry's mark names the first leaf that it matches, whoever found it: this search, or the
+ * verification of another candidate. Its postings are walked at that leaf, and at no other.
+ */
+static bool try_entry(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
+                      size_t cost)
+{
+	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
+	const struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
+
+	if (mark->epoch == scratch->leaves.epoch && mark->leaf != leaf)
+		return false;
+	return sluice_charge(scratch, cost);
+}
+
+static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
+{
+	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
+	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
+
+	if (mark->epoch != scratch->leaves.epoch)
+		*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf };
+	else if (mark->leaf != leaf)
+		return;
+	look_at_postings(scratch, entry);
+}
+
+static void find_candidates(struct sluice_scratch *scratch)
+{
+	const struct sluice_matcher *matcher = scratch->matcher;
+	const struct sluice_leaves *leaves = &scratch->leaves;
+	struct search search = { { try_entry, hit_entry }, scratch };
+
+	for (uint32_t i = 0; i < leaves->leaf_count; i++)
+		if (leaves->leaves[i].node->index)
+			sluice_index_probe(&matcher->entries, &leaves->leaves[i], i, &search.probe);
+	for (uint32_t i = 0; i < matcher->entries.absent_count; i++) {
+		const struct sluice_entry *entry = matcher->entries.absent[i];
+		if (sluice_leaves_first(leaves, entry->node) == SLUICE_NO_LEAF)
+			look_at_postings(scratch, entry);
+	}
+}
+
+enum sluice_status sluice_match(const struct sluice_matcher *matcher,
+                                struct sluice_scratch *scratch, const struct sluice_event *event,
+                                struct sluice_match *result)
+{
+	*result = (struct sluice_match){ 0 };
+	if (begin(scratch, matcher) != SLUICE_OK)
+		return SLUICE_ERR_NOMEM;
+	record_metadata(scratch, event);
+	result->flags = record_payload(scratch, event);
+	if (scratch->leaves.out_of_memory)
+		return SLUICE_ERR_NOMEM;
+	find_candidates(scratch);
+	result->ids = scratch->ids;
+	result->count = scratch->match_count;
+	result->undecided = scratch->undecided;
+	if (scratch->budget < 0)
+		result->flags |= SLUICE_MATCH_UNDECIDED;
+	return SLUICE_OK;
+}
+
+/* --- for explain --- */
+
+const struct sluice_leaves *sluice_scratch_leaves(const struct sluice_scratch *scratch)
+{
+	return &scratch->leaves;
+}
+
+uint32_t sluice_scratch_first_leaf(const struct sluice_scratch *scratch,
+                                   const struct sluice_matcher *matcher, struct sluice_str path)
+{
+	const struct sluice_path_node *node =
+	        sluice_path_walk(&matcher->trie, matcher->trie.root, path);
+
+	return node ? sluice_leaves_first(&scratch->leaves, node) : (uint32_t)SLUICE_NO_LEAF;
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* Rules come and go. Each touches its own paths, entries and postings, and nothing else. */
+#include <stdlib.h>
+
+#include "hash.h"
+#include "matcher_internal.h"
+
+/* In the order of the SLUICE_META_* bits. */
+static const char *const metadata_paths[SLUICE_META_COUNT] = {
+	"$mqtt.topic",          "$mqtt.client_id",
+	"$mqtt.username",       "$mqtt.qos",
+	"$mqtt.retain",         "$mqtt.content_type",
+	"$mqtt.response_topic", "$mqtt.correlation_data",
+	"$mqtt.payload_format", "$mqtt.user_properties",
+	"$mqtt.payload",        "$mqtt.value",
+};
+
+struct sluice_matcher *sluice_matcher_create(void)
+{
+	struct sluice_matcher *matcher = calloc(1, sizeof(*matcher));
+
+	if (!matcher)
+		return NULL;
+	if (sluice_path_trie_init(&matcher->trie) != SLUICE_OK)
+		goto error;
+	for (int i = 0; i < SLUICE_META_COUNT; i++) {
+		struct sluice_path_node *node =
+		        sluice_path_claim(&matcher->trie, sluice_str(metadata_paths[i]));
+		if (!node)
+			goto error;
+		/* kept alive by this claim, but no rule's yet: nothing need be recorded here */
+		matcher->metadata_nodes[i] = node;
+	}
+	return matcher;
+
+error:
+	sluice_matcher_destroy(matcher);
+	return NULL;
+}
+
+static uint64_t id_hash(uint64_t id)
+{
+	return sluice_hash_finish(sluice_hash_start(id));
+}
+
+static struct sluice_rule_set *find_rule(const struct sluice_matcher *matcher, uint64_t id)
+{
+	struct sluice_cursor cursor = { 0 };
+	struct sluice_rule_set *set;
+
+	while ((set = sluice_table_next(&matcher->rules, id_hash(id), &cursor)))
+		if (set->id == id)
+			return set;
+	return NULL;
+}
+
+/* --- a rule's block --- */
+
+static void *cut(char **room, size_t count, size_t size)
+{
+	void *piece = *room;
+
+	*room += (count * size + 15) & ~(size_t)15;
+	return piece;
+}
+
+static size_t padded(size_t count, size_t size)
+{
+	return (count * size + 15) & ~(size_t)15;
+}
+
+static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_pattern *pattern)
+{
+	size_t entries = 0, indexes = 0;
+
+	for (size_t i = 0; i < pattern->field_count; i++)
+		entries += pattern->fields[i].alternative_count;
+	for (size_t i = 0; i < pattern->conjunction_count; i++)
+		indexes += pattern->conjunctions[i].field_count;
+
+	size_t bytes = padded(1, sizeof(struct sluice_rule_set)) +
+	               padded(pattern->field_count, sizeof(struct sluice_clause)) +
+	               padded(pattern->conjunction_count, sizeof(struct sluice_conj)) +
+	               padded(pattern->field_count, sizeof(struct sluice_entry *)) +
+	               padded(entries, sizeof(struct sluice_entry *)) +
+	               padded(indexes, sizeof(uint16_t));
+	char *room = calloc(1, bytes);
+	if (!room)
+		return NULL;
+
+	struct sluice_rule_set *set = cut(&room, 1, sizeof(*set));
+	set->id = id;
+	set->bytes = bytes;
+	set->metadata = pattern->metadata;
+	set->clause_count = (uint32_t)pattern->field_count;
+	set->conj_count = (uint32_t)pattern->conjunction_count;
+	set->clauses = cut(&room, pattern->field_count, sizeof(*set->clauses));
+	set->conjs = cut(&room, pattern->conjunction_count, sizeof(*set->conjs));
+	set->absents = cut(&room, pattern->field_count, sizeof(struct sluice_entry *));
+	struct sluice_entry **entry = cut(&room, entries, sizeof(struct sluice_entry *));
+	uint16_t *index = cut(&room, indexes, sizeof(*index));
+
+	for (size_t i = 0; i < pattern->field_count; i++) {
+		set->clauses[i].entries = entry;
+		set->clauses[i].absent = pattern->fields[i].absent;
+		entry += pattern->fields[i].alternative_count;
+	}
+	for (size_t i = 0; i < pattern->conjunction_count; i++) {
+		const struct sluice_conjunction *from = &pattern->conjunctions[i];
+		memcpy(index, from->fields, from->field_count * sizeof(*index));
+		set->conjs[i] = (struct sluice_conj){ .set = set,
+			                              .clauses = index,
+			                              .id = UINT32_MAX,
+			                              .clause_count = (uint16_t)from->field_count,
+			                              .payload = from->payload };
+		set->payload |= from->payload;
+		index += from->field_count;
+	}
+	return set;
+}
+
+/* Claims the paths and entries of the rule's clauses. */
+static bool claim_clauses(struct sluice_matcher *matcher, struct sluice_rule_set *set,
+                          const struct sluice_pattern *pattern)
+{
+	for (size_t i = 0; i < pattern->field_count; i++) {
+		const struct sluice_field *field = &pattern->fields[i];
+		struct sluice_clause *clause = &set->clauses[i];
+
+		clause->node = sluice_path_claim(&matcher->trie, field->path);
+		if (!clause->node)
+			return false;
+		for (size_t k = 0; k < field->alternative_count; k++) {
+			struct sluice_entry *entry = NULL;
+			bool absent = field->alternatives[k].op == SLUICE_OP_ABSENT;
+			if (absent && set->absents[i])
+				continue;
+			entry = sluice_entry_claim(&matcher->entries, clause->node,
+			                           &field->alternatives[k]);
+			if (!entry)
+				return false;
+			if (absent)
+				set->absents[i] = entry;
+			else
+				clause->entries[clause->entry_count++] = entry;
+		}
+	}
+	return true;
+}
+
+/* --- where a conjunction is indexed --- */
+
+/*
+ * How many events an entry is expected to meet, in no unit but that of comparison: a guess by kind,
+ * times the conjunctions that stand there already, so that a value which many rules share is left
+ * for one that few do.
+ */
+static double entry_cost(const struct sluice_entry *entry)
+{
+	double kind;
+
+	switch (entry->predicate.op) {
+	case SLUICE_OP_STRING:
+	case SLUICE_OP_NUMBER:
+	case SLUICE_OP_FOLD:
+		kind = 1;
+		break;
+	case SLUICE_OP_PREFIX:
+	case SLUICE_OP_SUFFIX:
+	case SLUICE_OP_FOLD_PREFIX:
+	case SLUICE_OP_FOLD_SUFFIX:
+		kind = entry->predicate.text.len ? 2 + 16.0 / (double)entry->predicate.text.len
+		                                 : 1000;
+		break;
+	case SLUICE_OP_TRUE:
+	case SLUICE_OP_FALSE:
+	case SLUICE_OP_NULL:
+		kind = 30;
+		break;
+	case SLUICE_OP_CIDR:
+	case SLUICE_OP_MQTT_TOPIC:
+		kind = 40;
+		break;
+	case SLUICE_OP_WILDCARD:
+		kind = 60;
+		break;
+	case SLUICE_OP_NUMERIC:
+		kind = 100;
+		break;
+	default: /* exists, anything-but */
+		kind = 1000;
+		break;
+	}
+	return kind * (1 + (double)entry->posting_count);
+}
+
+static double clause_cost(const struct sluice_clause *clause)
+{
+	double cost = 0;
+
+	for (uint16_t i = 0; i < clause->entry_count; i++)
+		cost += entry_cost(clause->entries[i]);
+	return cost;
+}
+
+/* The clause that the conjunction is best indexed by, or NULL when all of its clauses hold for an
+ * absent field too. */
+static const struct sluice_clause *choose_clause(const struct sluice_conj *conj)
+{
+	const struct sluice_clause *best = NULL;
+	double best_cost = 0;
+
+	for (uint16_t i = 0; i < conj->clause_count; i++) {
+		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
+		if (clause->absent)
+			continue;
+		double cost = clause_cost(clause);
+		if (!best || cost < best_cost) {
+			best = clause;
+			best_cost = cost;
+		}
+	}
+	return best;
+}
+
+static bool post(struct sluice_matcher *matcher, struct sluice_conj *conj,
+                 struct sluice_entry *entry)
+{
+	struct sluice_conj_slot *slot = &conj->slots[conj->slot_count];
+
+	slot->entry = entry;
+	if (!sluice_entry_post(&matcher->entries, entry,
+	                       (struct sluice_posting){ conj, conj->slot_count }, &slot->at))
+		return false;
+	conj->slot_count++;
+	return true;
+}
+
+/*
+ * A conjunction in which some field must have a leaf is met through that field. Where every field
+ * may be absent it is met when any of them has a leaf that fits, or else, when none has a fitting
+ * leaf, all must be absent, so it is enough to meet it through the absence of the first.
+ */
+static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
+{
+	const struct sluice_rule_set *set = conj->set;
+	const struct sluice_clause *best = choose_clause(conj);
+	size_t slots = 1;
+
+	if (best)
+		slots = best->entry_count;
+	else
+		for (uint16_t i = 0; i < conj->clause_count; i++)
+			slots += set->clauses[conj->clauses[i]].entry_count;
+	conj->slots = calloc(slots, sizeof(*conj->slots));
+	if (!conj->slots || !sluice_ids_take(&matcher->conj_ids, &conj->id))
+		return false;
+
+	if (!best && !post(matcher, conj, set->absents[conj->clauses[0]]))
+		return false;
+	for (uint16_t i = 0; i < conj->clause_count; i++) {
+		const struct sluice_clause *clause = &set->clauses[conj->clauses[i]];
+		if (best && clause != best)
+			continue;
+		for (uint16_t k = 0; k < clause->entry_count; k++)
+			if (!post(matcher, conj, clause->entries[k]))
+				return false;
+	}
+	matcher->rule_bytes += slots * sizeof(*conj->slots);
+	return true;
+}
+
+static void unindex_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
+{
+	for (uint32_t i = 0; i < conj->slot_count; i++) {
+		struct sluice_posting moved;
+		struct sluice_conj_slot *slot = &conj->slots[i];
+		if (sluice_entry_unpost(&matcher->entries, slot->entry, slot->at, &moved))
+			moved.conj->slots[moved.slot].at = slot->at;
+	}
+	free(conj->slots);
+	conj->slots = NULL;
+	if (conj->id != UINT32_MAX)
+		sluice_ids_give(&matcher->conj_ids, conj->id);
+}
+
+/* Undoes as much of a rule as was done; frees it. */
+static void set_destroy(struct sluice_matcher *matcher, struct sluice_rule_set *set)
+{
+	for (uint32_t i = 0; i < set->conj_count; i++)
+		unindex_conj(matcher, &set->conjs[i]);
+	for (uint32_t i = 0; i < set->clause_count; i++) {
+		struct sluice_clause *clause = &set->clauses[i];
+		for (uint16_t k = 0; k < clause->entry_count; k++)
+			sluice_entry_release(&matcher->entries, clause->entries[k]);
+		if (set->absents[i])
+			sluice_entry_release(&matcher->entries, set->absents[i]);
+		if (clause->node)
+			sluice_path_release(&matcher->trie, clause->node);
+	}
+	free(set);
+}
+
+/* --- the public side --- */
+
+static void count_rule(struct sluice_matcher *matcher, const struct sluice_rule_set *set, bool add)
+{
+	size_t one = add ? 1 : (size_t)-1;
+
+	if (set->payload)
+		matcher->payload_rules += one;
+	for (int i = 0; i < SLUICE_META_COUNT; i++)
+		if (set->metadata & (1u << i))
+			matcher->metadata_rules[i] += one;
+}
+
+enum sluice_status sluice_matcher_add(struct sluice_matcher *matcher, uint64_t id,
+                                      const struct sluice_pattern *pattern,
+                                      struct sluice_error *error)
+{
+	struct sluice_rule_set *set;
+
+	if (find_rule(matcher, id))
+		return sluice_error_set(error, SLUICE_ERR_CONFLICT, SIZE_MAX, NULL,
+		                        "a rule with this id is in the matcher already");
+	set = set_create(id, pattern);
+	if (!set)
+		goto error;
+	if (!claim_clauses(matcher, set, pattern))
+		goto error_set;
+	for (uint32_t i = 0; i < set->conj_count; i++)
+		if (!index_conj(matcher, &set->conjs[i]))
+			goto error_set;
+	if (!sluice_ids_take(&matcher->rule_marks, &set->mark))
+		goto error_set;
+	if (!sluice_table_insert(&matcher->rules, id_hash(id), set))
+		goto error_mark;
+	matcher->rule_bytes += set->bytes;
+	count_rule(matcher, set, true);
+	return SLUICE_OK;
+
+error_mark:
+	sluice_ids_give(&matcher->rule_marks, set->mark);
+error_set:
+	set_destroy(matcher, set);
+error:
+	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+}
+
+enum sluice_status sluice_matcher_remove(struct sluice_matcher *matcher, uint64_t id)
+{
+	struct sluice_rule_set *set = find_rule(matcher, id);
+
+	if (!set)
+		return SLUICE_ERR_NOT_FOUND;
+	matcher->rule_bytes -= set->bytes;
+	for (uint32_t i = 0; i < set->conj_count; i++)
+		matcher->rule_bytes -= set->conjs[i].slot_count * sizeof(struct sluice_conj_slot);
+	sluice_table_remove(&matcher->rules, id_hash(id), set);
+	sluice_ids_give(&matcher->rule_marks, set->mark);
+	count_rule(matcher, set, false);
+	set_destroy(matcher, set);
+	return SLUICE_OK;
+}
+
+static void destroy_rule(void *matcher, void *set)
+{
+	set_destroy(matcher, set);
+}
+
+void sluice_matcher_destroy(struct sluice_matcher *matcher)
+{
+	if (!matcher)
+		return;
+	sluice_table_each(&matcher->rules, destroy_rule, matcher);
+	for (int i = 0; i < SLUICE_META_COUNT; i++)
+		if (matcher->metadata_nodes[i])
+			sluice_path_release(&matcher->trie, matcher->metadata_nodes[i]);
+	sluice_table_finish(&matcher->rules);
+	sluice_entries_finish(&matcher->entries);
+	sluice_path_trie_finish(&matcher->trie);
+	sluice_ids_finish(&matcher->conj_ids);
+	sluice_ids_finish(&matcher->rule_marks);
+	free(matcher);
+}
+
+size_t sluice_matcher_count(const struct sluice_matcher *matcher)
+{
+	return sluice_table_count(&matcher->rules);
+}
+
+size_t sluice_matcher_bytes(const struct sluice_matcher *matcher)
+{
+	return sizeof(*matcher) + matcher->rule_bytes + matcher->trie.bytes +
+	       matcher->entries.bytes + sluice_table_bytes(&matcher->rules) +
+	       sluice_table_bytes(&matcher->trie.table) +
+	       sluice_table_bytes(&matcher->entries.table);
+}
+
+unsigned sluice_matcher_metadata(const struct sluice_matcher *matcher)
+{
+	unsigned bits = 0;
+
+	for (int i = 0; i < SLUICE_META_COUNT; i++)
+		if (matcher->metadata_rules[i])
+			bits |= 1u << i;
+	return bits;
+}

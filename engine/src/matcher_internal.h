@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * The matcher's inside, shared by matcher.c (rules come and go), match.c (an event) and verify.c
+ *(does this conjunction hold).
+ *
+ *	rule ── clauses     one for each field of its pattern: path node, entries of its
+ *alternatives └── conjs       one for each conjunction: which clauses, and the postings that lead
+ *to it
+ *
+ * An event goes: record $mqtt, scan the payload (scan.h), probe each leaf (index.h), verify each
+ * conjunction that a posting names, once. Cost: the payload's bytes, plus the look-ups of the
+ *leaves that rules name, plus the candidates with their clauses.
+ *
+ * The bound. Whatever an event could make grow beyond that — trying predicates one by one on many
+ *leaves, looking for leaves that satisfy a clause, choosing array elements that fit together — is
+ *charged to a budget that the event gets at its beginning. When it is spent, what is left is
+ *undecided: told and counted, and matched by no rule.
+ */
+#ifndef SLUICE_MATCHER_INTERNAL_H
+#define SLUICE_MATCHER_INTERNAL_H
+
+#include "index.h"
+#include "leaves.h"
+#include "sluice/matcher.h"
+
+/* Steps of an event: about a compared leaf, 16 bytes of a compared string, or a tried element each.
+ */
+#define SLUICE_BUDGET               INT64_C(4194304)
+#define SLUICE_BUDGET_PER_CANDIDATE 64
+
+enum { SLUICE_META_COUNT = 12 };
+
+struct sluice_clause {
+	struct sluice_path_node *node;
+	struct sluice_entry **entries; /* in the rule's block; ABSENT ones are left out */
+	uint16_t entry_count;
+	bool absent; /* {"exists": false} is among the alternatives */
+};
+
+/* A posting that leads to a conjunction, seen from it. */
+struct sluice_conj_slot {
+	struct sluice_entry *entry;
+	uint32_t at; /* its place in the entry's postings */
+};
+
+struct sluice_conj {
+	struct sluice_rule_set *set;
+	const uint16_t *clauses;        /* in the rule's block */
+	struct sluice_conj_slot *slots; /* owned */
+	uint32_t id;
+	uint32_t slot_count;
+	uint16_t clause_count;
+	bool payload; /* names a field of the payload */
+};
+
+/* A rule in the matcher: one block, slots aside. */
+struct sluice_rule_set {
+	uint64_t id;
+	uint32_t mark; /* its place in a scratch */
+	unsigned metadata;
+	bool payload; /* any conjunction names a field of the payload */
+	uint32_t clause_count, conj_count;
+	struct sluice_clause *clauses;
+	struct sluice_conj *conjs;
+	struct sluice_entry **absents; /* by clause: its ABSENT entry, or NULL */
+	size_t bytes;
+};
+
+struct sluice_matcher {
+	struct sluice_path_trie trie;
+	struct sluice_entries entries;
+	struct sluice_table rules; /* sluice_rule_set by id */
+	struct sluice_ids conj_ids, rule_marks;
+	size_t payload_rules;                     /* rules that name a field of the payload */
+	size_t metadata_rules[SLUICE_META_COUNT]; /* rules that name each member of $mqtt */
+	struct sluice_path_node
+	        *metadata_nodes[SLUICE_META_COUNT]; /* claimed for good at creation */
+	size_t rule_bytes;
+};
+
+/* What is known of an entry in this event. */
+struct sluice_entry_mark {
+	uint32_t epoch;
+	uint32_t leaf; /* the first leaf that it matches, or SLUICE_NO_LEAF */
+};
+
+enum sluice_rule_verdict { SLUICE_RULE_MATCHED = 1, SLUICE_RULE_UNDECIDED };
+
+struct sluice_rule_mark {
+	uint32_t epoch;
+	enum sluice_rule_verdict verdict;
+};
+
+/* Memory of the search for array elements (verify.c). */
+struct sluice_solver {
+	uint32_t *leaves; /* SLUICE_SOLVER_LEAVES */
+	uint32_t leaf_count;
+	struct sluice_solver_item *items; /* SLUICE_SOLVER_ITEMS, a stack */
+	uint32_t item_count;
+};
+
+struct sluice_scratch {
+	struct sluice_leaves leaves;
+	struct sluice_entry_mark *entry_marks; /* by entry id */
+	uint32_t *conj_epochs;                 /* by conjunction id: looked at in this event */
+	struct sluice_rule_mark *rule_marks;   /* by rule mark */
+	uint64_t *ids;                         /* the result */
+	size_t entry_room, conj_room, rule_room;
+	struct sluice_solver solver;
+
+	/* the event under way */
+	const struct sluice_matcher *matcher;
+	bool object; /* its payload is a JSON object that is matched */
+	int64_t budget;
+	size_t match_count, undecided;
+};
+
+/* Takes from the budget; false when it is spent. */
+static inline bool sluice_charge(struct sluice_scratch *scratch, size_t steps)
+{
+	scratch->budget -= (int64_t)steps;
+	return scratch->budget >= 0;
+}
+
+enum sluice_status sluice_solver_init(struct sluice_solver *solver);
+void sluice_solver_finish(struct sluice_solver *solver);
+
+/* Whether the conjunction holds for the event that the scratch was filled with. When the budget ran
+ * out the answer is false and budget < 0. */
+bool sluice_verify(struct sluice_scratch *scratch, const struct sluice_conj *conj);
+
+/* The first leaf that the entry matches (found once an event), or SLUICE_NO_LEAF. */
+uint32_t sluice_first_match(struct sluice_scratch *scratch, const struct sluice_entry *entry);
+
+#endif
