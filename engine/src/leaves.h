@@ -25,11 +25,10 @@
 #include "predicate.h"
 #include "sluice/matcher.h"
 
-enum {
-	SLUICE_NO_LEAF = UINT32_MAX,
-	/* The limit each for $mqtt and the payload's fields, and $mqtt.payload. */
-	SLUICE_LEAF_ROOM = SLUICE_EVENT_MAX_LEAVES * 2 + 1,
-};
+#define SLUICE_NO_LEAF UINT32_MAX
+
+/* The limit each for $mqtt and for the payload's fields, and $mqtt.payload. */
+enum { SLUICE_LEAF_ROOM = SLUICE_EVENT_MAX_LEAVES * 2 + 1 };
 
 struct sluice_leaf {
 	struct sluice_value value;

@@ -341,5 +341,5 @@ uint32_t sluice_scratch_first_leaf(const struct sluice_scratch *scratch,
 	const struct sluice_path_node *node =
 	        sluice_path_walk(&matcher->trie, matcher->trie.root, path);
 
-	return node ? sluice_leaves_first(&scratch->leaves, node) : (uint32_t)SLUICE_NO_LEAF;
+	return node ? sluice_leaves_first(&scratch->leaves, node) : SLUICE_NO_LEAF;
 }

@@ -30,7 +30,8 @@ enum {
 };
 
 /* Where a clause is routed, when it is not into an array's number. */
-enum { ROUTE_DIRECT = UINT32_MAX, ROUTE_ABSENT = UINT32_MAX - 1 };
+#define ROUTE_DIRECT UINT32_MAX
+#define ROUTE_ABSENT (UINT32_MAX - 1)
 
 /* A clause that is not settled yet, with its leaves below the element at hand, as runs of
  * solver.leaves. */
