@@ -64,17 +64,18 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 	void *entries = scratch->entry_marks, *conjs = scratch->conj_epochs;
 	void *rules = scratch->rule_marks, *ids = scratch->ids;
 	bool grown = grow(&entries, &scratch->entry_room, matcher->entries.ids.limit,
-	                  sizeof(*scratch->entry_marks)) &
+	                  sizeof(*scratch->entry_marks)) &&
 	             grow(&conjs, &scratch->conj_room, matcher->conj_ids.limit,
-	                  sizeof(*scratch->conj_epochs)) &
-	             grow(&ids, &id_room, matcher->rule_marks.limit, sizeof(*scratch->ids));
+	                  sizeof(*scratch->conj_epochs)) &&
+	             grow(&ids, &id_room, matcher->rule_marks.limit, sizeof(*scratch->ids)) &&
+	             grow(&rules, &scratch->rule_room, matcher->rule_marks.limit,
+	                  sizeof(*scratch->rule_marks));
 	scratch->entry_marks = entries;
 	scratch->conj_epochs = conjs;
 	scratch->ids = ids;
-	if (!grown || !grow(&rules, &scratch->rule_room, matcher->rule_marks.limit,
-	                    sizeof(*scratch->rule_marks)))
-		return SLUICE_ERR_NOMEM;
 	scratch->rule_marks = rules;
+	if (!grown)
+		return SLUICE_ERR_NOMEM;
 
 	uint32_t before = scratch->leaves.epoch;
 	enum sluice_status status = sluice_leaves_begin(&scratch->leaves, matcher->trie.ids.limit);
