@@ -93,4 +93,8 @@ enum sluice_status sluice_json_error(const struct sluice_json *node, struct slui
 struct sluice_buffer;
 void sluice_json_write_string(struct sluice_buffer *buf, struct sluice_str text);
 
+/* Appends JSON text with all white space outside its strings left out; the text must be
+ * well-formed. */
+void sluice_json_write_compact(struct sluice_buffer *buf, struct sluice_str text);
+
 #endif

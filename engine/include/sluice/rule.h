@@ -84,10 +84,6 @@ void sluice_rule_destroy(struct sluice_rule *rule);
  * folded). */
 void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf);
 
-/* Appends JSON text with all white space outside its strings left out; the text must be
- * well-formed. */
-void sluice_json_write_compact(struct sluice_buffer *buf, struct sluice_str text);
-
 struct sluice_bus {
 	struct sluice_str name;
 	struct sluice_str description;
