@@ -20,7 +20,8 @@ size_t sluice_text_utf8_length(struct sluice_str text);
 
 /*
  * Unicode simple case folding (CaseFolding.txt, statuses C and S) of the character at text
- * (well-formed UTF-8 or WTF-8, never empty). *length gets the character's bytes.
+ * (UTF-8 or WTF-8, never empty). *length gets the character's bytes. A byte that belongs to no
+ * character is one of its own: length 1, and a value past U+10FFFF that equals no character.
  */
 uint32_t sluice_text_fold_next(struct sluice_str text, size_t *length);
 
@@ -30,7 +31,10 @@ uint32_t sluice_text_fold_last(struct sluice_str text, size_t *length);
 /* Writes a code point as UTF-8 (WTF-8 for a surrogate); 1 to 4 bytes. Returns how many. */
 size_t sluice_text_encode(uint32_t code_point, char out[4]);
 
-/* Folds all of text into out, which has room for 2 * text.len + 4 bytes. Returns the length. */
+/*
+ * Folds all of text into out, which has room for 2 * text.len + 4 bytes. Returns the length. Bytes
+ * that belong to no character stay as they are.
+ */
 size_t sluice_text_fold(struct sluice_str text, char *out);
 
 #endif
