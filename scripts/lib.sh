@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+# What the scripts share: the packages, and how to get them. Sourced by bash, after `set -euo pipefail`.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Debian keeps brokers and their tools in sbin, which is not in a user's PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# Debian's packages, by what they are for. The one list: everything else asks here.
+packages_build="gcc libc6-dev cmake ninja-build pkg-config mosquitto-dev libmosquitto-dev libcjson-dev libsqlite3-dev"
+packages_run="mosquitto mosquitto-clients sqlite3"
+packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
+	python3-paho-mqtt python3-jsonschema"
+packages_brokers="debootstrap debian-archive-keyring util-linux"
+
+say() { printf '%s\n' "$*"; }
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+# missing_packages PACKAGE…: prints those that are not installed.
+missing_packages() {
+	local package
+	for package in "$@"; do
+		# --status would also find a package that was removed and left its configuration.
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+			printf '%s ' "$package"
+	done
+}
+
+# as_root COMMAND…: runs it as root; fails when there is no way to become root.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		return 1
+	fi
+}
+
+# need_packages PACKAGE…: installs what is missing, or says plainly what is missing and why it can't.
+need_packages() {
+	local missing
+	command -v dpkg-query >/dev/null ||
+		die "needs Debian's packages ($*), and this system has no dpkg. Install their like and call cmake: see CONTRIBUTING.md"
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+		die "these packages are missing: ${missing}- run as root: apt-get install ${missing% }"
+	fi
+	say "Installing: ${missing% }"
+	local log
+	log=$(mktemp)
+	# shellcheck disable=SC2086 # a list of words
+	if as_root apt-get -q update >"$log" 2>&1 &&
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >>"$log" 2>&1; then
+		rm -f "$log"
+		return 0
+	fi
+	tail -n 20 "$log" >&2
+	rm -f "$log"
+	die "could not install: ${missing}(apt-get's last words are above). Install them by hand and call me again"
+}
+
+# build_preset PRESET [CMAKE ARGUMENT…]: configures when that was not done yet, and builds.
+build_preset() {
+	local preset=$1
+	shift
+	(cd "$root" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset")
+}
