@@ -1,0 +1,27 @@
+# Writes OUT, a C file with the text of every migration in DIR (NNN-name.sql), in their order.
+# Run by CMakeLists.txt: cmake -DDIR=… -DOUT=… -P embed.cmake
+file(GLOB files ${DIR}/*.sql)
+list(SORT files)
+set(texts "")
+set(table "")
+set(expected 1)
+foreach(file ${files})
+	get_filename_component(name ${file} NAME_WE)
+	if(NOT name MATCHES "^([0-9][0-9][0-9])-")
+		message(FATAL_ERROR "${file}: a migration's name begins with three digits and '-'")
+	endif()
+	math(EXPR version "1${CMAKE_MATCH_1} - 1000")
+	if(NOT version EQUAL expected)
+		message(FATAL_ERROR "${file}: expected migration ${expected}")
+	endif()
+	file(READ ${file} hex HEX)
+	string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+	string(APPEND texts "static const char sql_${version}[] = {\n${bytes}0 };\n")
+	string(APPEND table "\t{ ${version}, sql_${version} },\n")
+	math(EXPR expected "${expected} + 1")
+endforeach()
+math(EXPR count "${expected} - 1")
+file(WRITE ${OUT} "/* Made from schemas/sql by embed.cmake. */\n#include \"migrations.h\"\n\n${texts}\n"
+	"const struct store_migration store_migrations[] = {\n${table}};\n"
+	"const size_t store_migration_count = ${count};\n")
