@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* What the files of the store share. */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "seen.h"
+#include "sluice_store/store.h"
+
+/* The statements, prepared when first used; their texts stand in sql.c in this order. */
+enum store_sql {
+	SQL_BEGIN,
+	SQL_BEGIN_IMMEDIATE,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_SAVEPOINT,
+	SQL_RELEASE,
+	SQL_ROLLBACK_TO,
+	SQL_DATA_VERSION,
+	SQL_SCHEMA_VERSION,
+	SQL_USER_VERSION,
+	SQL_LAST_REVISION,
+	SQL_RULE,
+	SQL_RULE_TARGETS,
+	SQL_RULES_LIST,
+	SQL_RULES_SINCE,
+	SQL_RULE_UPSERT,
+	SQL_RULE_STATE,
+	SQL_RULE_DELETE,
+	SQL_RULE_REVISION,
+	SQL_TARGETS_DELETE,
+	SQL_TARGET_INSERT,
+	SQL_BUS,
+	SQL_BUSES_SINCE,
+	SQL_BUS_UPSERT,
+	SQL_BUS_DELETE,
+	SQL_BUS_REVISION,
+	SQL_BUS_HAS_RULES,
+	SQL_TOMBSTONES_SINCE,
+	SQL_RULES_SUM,
+	SQL_BUSES_SUM,
+	SQL_ERROR_PUT_RULE,
+	SQL_ERROR_PUT_BUS,
+	SQL_ERROR_DELETE,
+	SQL_ERROR_COUNT,
+	SQL_COUNT
+};
+
+/* What sluice_store_report was told and the file does not hold yet. */
+struct store_report {
+	enum sluice_store_kind kind;
+	size_t name_len;
+	char name[SLUICE_NAME_MAX];
+	int64_t revision;
+	bool faulty;
+	struct sluice_error fault; /* when faulty */
+};
+
+struct sluice_store {
+	char *path; /* absolute; owned */
+	unsigned flags;
+	sqlite3 *db; /* NULL after the file was replaced by one that could not be opened */
+	sqlite3_stmt *statements[SQL_COUNT];
+	bool in_transaction; /* between sluice_store_begin and _commit */
+
+	struct stat opened; /* the file as it was when db was opened */
+	bool immutable;     /* opened without locks, from a folder that can't be written */
+	dev_t wal_dev;      /* the WAL that db made; 0 when unknown */
+	ino_t wal_ino;
+
+	/* Following: what the caller of sluice_store_poll was told. */
+	struct store_seen seen;
+	bool polled;  /* a poll has succeeded on this db */
+	bool changed; /* this connection wrote since: data_version tells of others only */
+	bool compare; /* the file was replaced: compare by content */
+	int64_t data_version, schema_version, revision;
+
+	struct store_report *reports; /* owned; report_count of report_capacity are used */
+	size_t report_count, report_capacity;
+};
+
+/* --- sql.c --- */
+
+/* Turns an SQLite code into a status and fills the error: "FILE: doing: reason". */
+enum sluice_status store_fault(const struct sluice_store *store, int rc, const char *doing,
+                               struct sluice_error *error);
+enum sluice_status store_status(int rc);
+/* Fills the error with "FILE: message". */
+enum sluice_status store_error(const struct sluice_store *store, enum sluice_status code,
+                               struct sluice_error *error, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/* The statement, reset and without parameters; NULL on failure, *rc then says why. */
+sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc);
+/* Runs a statement that gives no rows and takes no parameters. */
+int store_run(struct sluice_store *store, enum store_sql sql);
+/* Runs a statement that gives one integer. */
+int store_integer(struct sluice_store *store, enum store_sql sql, int64_t *value);
+/* Steps to the end and resets. */
+int store_finish(sqlite3_stmt *stmt);
+void store_finalize_all(struct sluice_store *store);
+int store_bind(sqlite3_stmt *stmt, int index, struct sluice_str text);
+struct sluice_str store_column(sqlite3_stmt *stmt, int column);
+
+/* Opens a transaction, or a savepoint within the caller's; checks that the store may be written. */
+enum sluice_status store_write_begin(struct sluice_store *store, struct sluice_error *error);
+/* Ends it: keeps what was done when status is SLUICE_OK, else undoes it. Returns the outcome. */
+enum sluice_status store_write_end(struct sluice_store *store, enum sluice_status status,
+                                   struct sluice_error *error);
+
+/* A snapshot to read from (the caller's transaction, when one is open); ended by store_read_end. */
+enum sluice_status store_read_begin(struct sluice_store *store, struct sluice_error *error);
+void store_read_end(struct sluice_store *store);
+
+/* --- open.c --- */
+
+/*
+ * Opens and checks the file at the store's path, as its flags say: on success *db is a connection
+ * to a sound store of the latest schema. Sets store->opened and ->immutable.
+ */
+enum sluice_status store_connect(struct sluice_store *store, sqlite3 **db,
+                                 struct sluice_error *error);
+/* Makes sure that db is the file that is at the path now. Not within a transaction. */
+enum sluice_status store_ensure_current(struct sluice_store *store, struct sluice_error *error);
+/* Whether every table and trigger of the latest schema is there; else *missing names one. */
+int store_schema_complete(sqlite3 *db, char *missing, size_t size);
+/* PRAGMA quick_check's first complaint about the file's structure, or "". */
+int store_quick_check(sqlite3 *db, char *complaint, size_t size);
+void store_note_wal(struct sluice_store *store);
+
+/* --- rows --- */
+
+/* A rule's columns and targets, as stored. Nothing is owned. */
+struct store_rule {
+	struct sluice_str name, bus, state, description, pattern;
+	bool metrics;
+	const struct store_target *targets;
+	size_t target_count;
+};
+
+struct store_target {
+	struct sluice_str id, definition;
+};
+
+struct store_bus {
+	struct sluice_str name, description, topics, exclude;
+	bool deliver_original;
+};
+
+/* Columns of SQL_RULE, SQL_RULES_LIST, SQL_RULES_SINCE. */
+enum {
+	RULE_NAME,
+	RULE_BUS,
+	RULE_STATE,
+	RULE_DESCRIPTION,
+	RULE_METRICS,
+	RULE_PATTERN,
+	RULE_REVISION,
+	RULE_ERROR_REVISION,
+	RULE_ERROR_PLACE,
+	RULE_ERROR_MESSAGE,
+};
+
+/* Columns of SQL_BUS, SQL_BUSES_SINCE. */
+enum {
+	BUS_NAME,
+	BUS_DESCRIPTION,
+	BUS_TOPICS,
+	BUS_EXCLUDE,
+	BUS_DELIVER_ORIGINAL,
+	BUS_REVISION,
+	BUS_ERROR_REVISION,
+	BUS_ERROR_PLACE,
+	BUS_ERROR_MESSAGE,
+};
+
+/* Where a row is put together; zeroed memory is ready for use. */
+struct store_scratch {
+	struct sluice_buffer text, error, name;
+};
+void store_scratch_finish(struct store_scratch *scratch);
+
+/*
+ * Makes the row that a statement stands on: JSON that is well-formed whatever the columns hold (a
+ * pattern, target or list that is not well-formed is given as a JSON string, which no reader of
+ * rules takes for one). Valid until the next use of the scratch. Returns an SQLite code.
+ */
+int store_rule_row(struct sluice_store *store, sqlite3_stmt *stmt, struct store_scratch *scratch,
+                   struct sluice_store_row *row);
+int store_bus_row(sqlite3_stmt *stmt, struct store_scratch *scratch, struct sluice_store_row *row);
+
+/* Puts a row if it differs from what is there; for a caller that has called store_write_begin. */
+enum sluice_status store_put_rule_columns(struct sluice_store *store, const struct store_rule *rule,
+                                          int64_t if_revision, int64_t *revision,
+                                          struct sluice_error *error);
+enum sluice_status store_put_bus_columns(struct sluice_store *store, const struct store_bus *bus,
+                                         int64_t if_revision, int64_t *revision,
+                                         struct sluice_error *error);
+
+/* Whether an if_revision given by a caller allows a change of what has this revision (0: nothing
+ * is there). what: "rule", "bus". */
+enum sluice_status store_check_revision(struct sluice_store *store, const char *what,
+                                        struct sluice_str name, int64_t revision,
+                                        int64_t if_revision, struct sluice_error *error);
+/* The revision of a rule or bus, 0 when there is none. Returns an SQLite code. */
+int store_revision(struct sluice_store *store, enum store_sql sql, struct sluice_str name,
+                   int64_t *revision);
+
+/* --- report.c --- */
+
+/* Writes the pending reports into rule_errors; waits for nobody, keeps what could not be written.
+ */
+void store_flush_reports(struct sluice_store *store);
+void store_queue_report(struct sluice_store *store, enum sluice_store_kind kind,
+                        struct sluice_str name, int64_t revision, const struct sluice_error *fault);
+
+#endif
