@@ -90,6 +90,7 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 	scratch->matcher = matcher;
 	scratch->object = false;
 	scratch->budget = SLUICE_BUDGET;
+	scratch->cut_short = false;
 	scratch->match_count = 0;
 	scratch->undecided = 0;
 	return SLUICE_OK;
@@ -240,9 +241,10 @@ static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *co
 	scratch->conj_epochs[conj->id] = epoch;
 	if (mark->epoch == epoch && mark->verdict == SLUICE_RULE_MATCHED)
 		return;
-	if (scratch->budget >= 0)
-		scratch->budget += SLUICE_BUDGET_PER_CANDIDATE;
 	bool undecided = mark->epoch == epoch;
+	int64_t left = scratch->budget + SLUICE_BUDGET_PER_CANDIDATE;
+	int64_t share = left < SLUICE_BUDGET_SHARE ? left : SLUICE_BUDGET_SHARE;
+	scratch->budget = share;
 	if (sluice_verify(scratch, conj)) {
 		if (undecided)
 			scratch->undecided--;
@@ -252,6 +254,7 @@ static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *co
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_UNDECIDED };
 		scratch->undecided++;
 	}
+	scratch->budget = left - (share - scratch->budget);
 }
 
 static void look_at_postings(struct sluice_scratch *scratch, const struct sluice_entry *entry)
@@ -278,7 +281,10 @@ static bool try_entry(struct sluice_probe *probe, const struct sluice_entry *ent
 
 	if (mark->epoch == scratch->leaves.epoch && mark->leaf != leaf)
 		return false;
-	return sluice_charge(scratch, cost);
+	if (sluice_charge(scratch, cost))
+		return true;
+	scratch->cut_short = true;
+	return false;
 }
 
 static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
@@ -324,7 +330,7 @@ enum sluice_status sluice_match(const struct sluice_matcher *matcher,
 	result->ids = scratch->ids;
 	result->count = scratch->match_count;
 	result->undecided = scratch->undecided;
-	if (scratch->budget < 0)
+	if (scratch->undecided || scratch->cut_short)
 		result->flags |= SLUICE_MATCH_UNDECIDED;
 	return SLUICE_OK;
 }

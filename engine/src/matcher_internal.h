@@ -23,10 +23,14 @@
 #include "leaves.h"
 #include "sluice/matcher.h"
 
-/* Steps of an event: about a compared leaf, 16 bytes of a compared string, or a tried element each.
+/*
+ * Steps of an event: about a compared leaf, 16 bytes of a compared string, or a tried element each.
+ * A candidate adds some, and may not spend more than a share, so that one made to hurt does not
+ * leave the others undecided.
  */
 #define SLUICE_BUDGET               INT64_C(4194304)
 #define SLUICE_BUDGET_PER_CANDIDATE 64
+#define SLUICE_BUDGET_SHARE         (SLUICE_BUDGET / 4)
 
 enum { SLUICE_META_COUNT = 12 };
 
@@ -110,8 +114,9 @@ struct sluice_scratch {
 
 	/* the event under way */
 	const struct sluice_matcher *matcher;
-	bool object; /* its payload is a JSON object that is matched */
-	int64_t budget;
+	bool object;    /* its payload is a JSON object that is matched */
+	int64_t budget; /* steps that are left; for the candidate while one is verified */
+	bool cut_short; /* something went untried for want of budget */
 	size_t match_count, undecided;
 };
 

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* What of the matcher the conformance data and the random comparison do not show: its life, limits
+ * and memory. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "sluice/buffer.h"
+#include "sluice/matcher.h"
+
+struct bench {
+	struct sluice_matcher *matcher;
+	struct sluice_scratch *scratch;
+	struct sluice_match result;
+};
+
+static int start(void **state)
+{
+	static struct bench bench;
+
+	bench.matcher = sluice_matcher_create();
+	bench.scratch = sluice_scratch_create();
+	*state = &bench;
+	return !bench.matcher || !bench.scratch;
+}
+
+static int stop(void **state)
+{
+	struct bench *bench = *state;
+
+	sluice_scratch_destroy(bench->scratch);
+	sluice_matcher_destroy(bench->matcher);
+	return 0;
+}
+
+static void add(struct bench *bench, uint64_t id, const char *text)
+{
+	struct sluice_pattern *pattern;
+	struct sluice_error error = { 0 };
+
+	if (sluice_pattern_compile(sluice_str(text), &pattern, &error) != SLUICE_OK)
+		fail_msg("%s: %s: %s", text, error.place, error.message);
+	assert_int_equal(sluice_matcher_add(bench->matcher, id, pattern, &error), SLUICE_OK);
+	sluice_pattern_destroy(pattern);
+}
+
+static size_t match_event(struct bench *bench, const struct sluice_event *event)
+{
+	assert_int_equal(sluice_match(bench->matcher, bench->scratch, event, &bench->result),
+	                 SLUICE_OK);
+	return bench->result.count;
+}
+
+static size_t match(struct bench *bench, const char *payload)
+{
+	struct sluice_event event = SLUICE_EVENT_INIT;
+
+	event.payload = sluice_str(payload);
+	return match_event(bench, &event);
+}
+
+static void test_an_id_is_taken_once_and_free_again_after_removal(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_pattern *pattern;
+	struct sluice_error error;
+
+	add(bench, 7, "{\"a\":[1]}");
+	assert_int_equal(sluice_pattern_compile(SLUICE_STR("{\"a\":[2]}"), &pattern, &error),
+	                 SLUICE_OK);
+	assert_int_equal(sluice_matcher_add(bench->matcher, 7, pattern, &error),
+	                 SLUICE_ERR_CONFLICT);
+	assert_int_equal(match(bench, "{\"a\":2}"), 0);
+	assert_int_equal(sluice_matcher_remove(bench->matcher, 8), SLUICE_ERR_NOT_FOUND);
+	assert_int_equal(sluice_matcher_remove(bench->matcher, 7), SLUICE_OK);
+	assert_int_equal(sluice_matcher_add(bench->matcher, 7, pattern, &error), SLUICE_OK);
+	sluice_pattern_destroy(pattern);
+	assert_int_equal(match(bench, "{\"a\":1}"), 0);
+	assert_int_equal(match(bench, "{\"a\":2}"), 1);
+	assert_int_equal(bench->result.ids[0], 7);
+}
+
+static void test_removed_rules_give_their_memory_back(void **state)
+{
+	struct bench *bench = *state;
+	size_t empty = sluice_matcher_bytes(bench->matcher);
+	char text[256];
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 2000; i++) {
+			snprintf(text, sizeof(text),
+			         "{\"d%d\":{\"x\":[%d,{\"prefix\":\"p%d\"},{\"exists\":false}]},"
+			         "\"s\":[{\"anything-but\":[\"a\",\"b%d\"]},{\"wildcard\":\"*%d*\"}"
+			         "],"
+			         "\"$or\":[{\"o\":[{\"numeric\":[\">\",%d]}]},{\"q\":[\"v%d\"]}]}",
+			         i % 50, i, i, i, i, i, i);
+			add(bench, (uint64_t)i, text);
+		}
+		assert_int_equal(sluice_matcher_count(bench->matcher), 2000);
+		for (int i = 0; i < 2000; i++)
+			assert_int_equal(
+			        sluice_matcher_remove(bench->matcher, (uint64_t)(i * 7 % 2000)),
+			        SLUICE_OK);
+		assert_int_equal(sluice_matcher_count(bench->matcher), 0);
+		/* the table of paths keeps those of $mqtt, and may keep the size that it had */
+		assert_true(sluice_matcher_bytes(bench->matcher) < empty + 16384);
+	}
+}
+
+static void test_a_rule_matches_once_however_many_ways_lead_to_it(void **state)
+{
+	struct bench *bench = *state;
+
+	add(bench, 1,
+	    "{\"a\":[\"x\",{\"prefix\":\"x\"},{\"suffix\":\"x\"},{\"exists\":true}],\"$or\":["
+	    "{\"b\":[1]},{\"b\":[{\"numeric\":[\">\",0]}]}]}");
+	assert_int_equal(match(bench, "{\"a\":[\"x\",\"x\",\"xx\"],\"b\":[1,1.0]}"), 1);
+}
+
+static void test_only_the_metadata_that_rules_name_is_asked_for(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(sluice_matcher_metadata(bench->matcher), 0);
+	add(bench, 1,
+	    "{\"$mqtt\":{\"topic\":[{\"mqtt-topic\":\"a/"
+	    "+\"}],\"user_properties\":{\"k\":[\"v\"]}}}");
+	add(bench, 2, "{\"$mqtt\":{\"topic\":[\"a/b\"]}}");
+	assert_int_equal(sluice_matcher_metadata(bench->matcher),
+	                 SLUICE_META_TOPIC | SLUICE_META_USER_PROPERTIES);
+	sluice_matcher_remove(bench->matcher, 1);
+	assert_int_equal(sluice_matcher_metadata(bench->matcher), SLUICE_META_TOPIC);
+}
+
+static void test_a_payload_that_no_rule_names_is_not_scanned(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_event event = SLUICE_EVENT_INIT;
+
+	add(bench, 1, "{\"$mqtt\":{\"topic\":[\"a/b\"]}}");
+	event.topic = SLUICE_STR("a/b");
+	event.payload = SLUICE_STR("no json");
+	assert_int_equal(match_event(bench, &event), 1);
+	assert_true(bench->result.flags & SLUICE_MATCH_SKIPPED);
+	add(bench, 2, "{\"x\":[1]}");
+	assert_int_equal(match_event(bench, &event), 1);
+	assert_true(bench->result.flags & SLUICE_MATCH_NOT_JSON);
+}
+
+static char *repeat(const char *head, const char *piece, size_t times, const char *tail)
+{
+	struct sluice_buffer buf = { 0 };
+
+	sluice_buffer_append_text(&buf, head);
+	for (size_t i = 0; i < times; i++)
+		sluice_buffer_append_text(&buf, piece);
+	sluice_buffer_append_text(&buf, tail);
+	return sluice_buffer_take(&buf);
+}
+
+static void test_nesting_past_the_limit_is_as_if_not_well_formed(void **state)
+{
+	struct bench *bench = *state;
+	char *open = repeat("", "[", SLUICE_EVENT_MAX_NESTING - 1, "");
+	char *close = repeat("", "]", SLUICE_EVENT_MAX_NESTING - 1, "");
+	struct sluice_buffer event = { 0 };
+
+	add(bench, 1, "{\"b\":[1]}");
+	sluice_buffer_printf(&event, "{\"a\":%s%s,\"b\":1}", open, close);
+	assert_int_equal(match(bench, event.data), 1);
+	assert_int_equal(bench->result.flags, 0);
+	sluice_buffer_reset(&event);
+	sluice_buffer_printf(&event, "{\"a\":[%s%s],\"b\":1}", open, close);
+	assert_int_equal(match(bench, event.data), 0);
+	assert_int_equal(bench->result.flags, SLUICE_MATCH_NOT_JSON | SLUICE_MATCH_TOO_DEEP);
+	sluice_buffer_finish(&event);
+	free(open);
+	free(close);
+}
+
+static void test_too_many_leaves_leave_the_metadata_alone(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_event event = SLUICE_EVENT_INIT;
+	char *most = repeat("{\"a\":[1", ",1", SLUICE_EVENT_MAX_LEAVES - 1, "],\"b\":[1,2,3]}");
+	char *more = repeat("{\"a\":[1", ",1", SLUICE_EVENT_MAX_LEAVES, "],\"b\":[1,2,3]}");
+
+	add(bench, 1, "{\"a\":[1]}");
+	add(bench, 2, "{\"$mqtt\":{\"topic\":[\"t\"]}}");
+	event.topic = SLUICE_STR("t");
+	event.payload = sluice_str(most);
+	assert_int_equal(match_event(bench, &event), 2);
+	event.payload = sluice_str(more);
+	assert_int_equal(match_event(bench, &event), 1);
+	assert_int_equal(bench->result.ids[0], 2);
+	assert_true(bench->result.flags & SLUICE_MATCH_TOO_MANY);
+	/* and the next event is as any other */
+	assert_int_equal(match(bench, "{\"a\":1}"), 1);
+	assert_int_equal(bench->result.flags, 0);
+	free(most);
+	free(more);
+}
+
+static void test_elements_in_reach_are_found_in_linear_time(void **state)
+{
+	struct bench *bench = *state;
+	char *event = repeat("{\"x\":[{\"a\":1,\"b\":2}", ",{\"a\":1},{\"b\":1}", 10000,
+	                     ",{\"b\":1,\"c\":{\"d\":[{\"e\":1},{\"e\":2,\"f\":3}]},\"a\":5}]}");
+
+	add(bench, 1, "{\"x\":{\"a\":[1],\"b\":[1]}}");
+	add(bench, 2, "{\"x\":{\"a\":[1],\"b\":[2]}}");
+	add(bench, 3, "{\"x\":{\"b\":[1],\"c\":{\"d\":{\"e\":[2],\"f\":[3]}}}}");
+	add(bench, 4, "{\"x\":{\"b\":[1],\"c\":{\"d\":{\"e\":[1],\"f\":[3]}}}}");
+	add(bench, 5, "{\"x\":{\"b\":[1],\"a\":[{\"exists\":false}]}}");
+	add(bench, 6, "{\"x\":{\"b\":[2],\"a\":[{\"exists\":false}]}}");
+	assert_int_equal(match(bench, event), 3);
+	assert_int_equal(bench->result.undecided, 0);
+	assert_int_equal(bench->result.flags, 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(bench->result.ids[i] == 2 || bench->result.ids[i] == 3 ||
+		            bench->result.ids[i] == 5);
+	free(event);
+}
+
+/*
+ * Arrays under one repeated key are the variables of a satisfiability problem, fields its clauses:
+ * no choice of elements has all of f0 … f19, and nobody can know that without trying.
+ */
+static void test_an_event_made_to_hurt_is_undecided_and_told(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_buffer rule = { 0 }, event = { 0 };
+
+	sluice_buffer_append_text(&rule, "{\"a\":{");
+	for (int i = 0; i < 30; i++)
+		sluice_buffer_printf(&rule, "%s\"f%d\":[1]", i ? "," : "", i);
+	sluice_buffer_append_text(&rule, "}}");
+	add(bench, 1, rule.data);
+	add(bench, 2, "{\"last\":[1]}");
+	sluice_buffer_append_text(&event, "{");
+	for (int array = 0; array < 29; array++) {
+		sluice_buffer_append_text(&event, "\"a\":[");
+		for (int i = 0; i < 30; i++)
+			sluice_buffer_printf(&event, "%s{\"f%d\":1}", i ? "," : "", i);
+		sluice_buffer_append_text(&event, "],");
+	}
+	sluice_buffer_append_text(&event, "\"last\":1}");
+	assert_int_equal(match(bench, event.data), 1);
+	assert_int_equal(bench->result.ids[0], 2);
+	assert_int_equal(bench->result.undecided, 1);
+	assert_true(bench->result.flags & SLUICE_MATCH_UNDECIDED);
+	sluice_buffer_finish(&rule);
+	sluice_buffer_finish(&event);
+}
+
+static void test_strings_with_escapes_match_as_their_characters(void **state)
+{
+	struct bench *bench = *state;
+
+	add(bench, 1, "{\"k\\u00e9y\":[\"a\\u0000b\"]}");
+	add(bench, 2, "{\"k\xc3\xa9y\":[{\"suffix\":\"\\ud800\"}]}");
+	assert_int_equal(match(bench, "{\"\\u006b\\u00E9y\":\"\\u0061\\u0000b\"}"), 1);
+	assert_int_equal(bench->result.ids[0], 1);
+	assert_int_equal(match(bench, "{\"k\xc3\xa9y\":\"x\\uD800\"}"), 1);
+	assert_int_equal(bench->result.ids[0], 2);
+	assert_int_equal(match(bench, "{\"k\xc3\xa9y\":\"x\\uD800\\uDC00\"}"), 0);
+}
+
+static void test_one_matcher_serves_two_scratches(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_scratch *other = sluice_scratch_create();
+	struct sluice_match result;
+	struct sluice_event event = SLUICE_EVENT_INIT;
+
+	add(bench, 1, "{\"a\":[1]}");
+	assert_int_equal(match(bench, "{\"a\":1}"), 1);
+	event.payload = SLUICE_STR("{\"a\":2}");
+	assert_int_equal(sluice_match(bench->matcher, other, &event, &result), SLUICE_OK);
+	assert_int_equal(result.count, 0);
+	assert_int_equal(bench->result.count, 1);
+	sluice_scratch_destroy(other);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+	const struct CMUnitTest tests[] = {
+		TEST(test_an_id_is_taken_once_and_free_again_after_removal),
+		TEST(test_removed_rules_give_their_memory_back),
+		TEST(test_a_rule_matches_once_however_many_ways_lead_to_it),
+		TEST(test_only_the_metadata_that_rules_name_is_asked_for),
+		TEST(test_a_payload_that_no_rule_names_is_not_scanned),
+		TEST(test_nesting_past_the_limit_is_as_if_not_well_formed),
+		TEST(test_too_many_leaves_leave_the_metadata_alone),
+		TEST(test_elements_in_reach_are_found_in_linear_time),
+		TEST(test_an_event_made_to_hurt_is_undecided_and_told),
+		TEST(test_strings_with_escapes_match_as_their_characters),
+		TEST(test_one_matcher_serves_two_scratches),
+	};
+#undef TEST
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
