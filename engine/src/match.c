@@ -4,6 +4,7 @@
 
 #include "matcher_internal.h"
 #include "scan.h"
+#include "sluice/base64.h"
 #include "text.h"
 
 /* --- the scratch --- */
@@ -135,33 +136,19 @@ static void record_digit(struct sluice_scratch *scratch, unsigned bit, int8_t di
 		record(scratch, node, SLUICE_JSON_NUMBER, (struct sluice_str){ digits + digit, 1 });
 }
 
-/* RFC 4648, section 4, padded. */
 static void record_base64(struct sluice_scratch *scratch, unsigned bit, struct sluice_str bytes)
 {
-	static const char alphabet[] =
-	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	struct sluice_path_node *node = bytes.data ? metadata_node(scratch, bit) : NULL;
 
 	if (!node)
 		return;
-	char *out = sluice_arena_bytes(scratch->leaves.text, (bytes.len + 2) / 3 * 4 + 1);
+	size_t len = sluice_base64_length(bytes.len);
+	char *out = sluice_arena_bytes(scratch->leaves.text, len);
 	if (!out) {
 		scratch->leaves.out_of_memory = true;
 		return;
 	}
-	size_t len = 0;
-	for (size_t i = 0; i < bytes.len; i += 3) {
-		size_t left = bytes.len - i;
-		uint32_t word = (uint32_t)(unsigned char)bytes.data[i] << 16;
-		if (left > 1)
-			word |= (uint32_t)(unsigned char)bytes.data[i + 1] << 8;
-		if (left > 2)
-			word |= (unsigned char)bytes.data[i + 2];
-		out[len++] = alphabet[word >> 18];
-		out[len++] = alphabet[word >> 12 & 63];
-		out[len++] = left > 1 ? alphabet[word >> 6 & 63] : '=';
-		out[len++] = left > 2 ? alphabet[word & 63] : '=';
-	}
+	sluice_base64_encode(bytes, out);
 	record(scratch, node, SLUICE_JSON_STRING, (struct sluice_str){ out, len });
 }
 
