@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "judge.h"
-#include "sluice/explain.h"
 #include "sluice/json.h"
 #include "sluice/matcher.h"
 #include "sluice/pattern.h"
@@ -28,16 +26,6 @@ static const char *match(const struct sluice_pattern *pattern, const struct slui
 	return verdict;
 }
 
-static const char *explain(const struct sluice_pattern *pattern, const struct sluice_event *event)
-{
-	struct sluice_explanation *explanation;
-	if (sluice_explain(pattern, event, &explanation, NULL) != SLUICE_OK)
-		return "a failure of explain";
-	const char *verdict = sluice_explanation_matched(explanation) ? "match" : "nomatch";
-	sluice_explanation_destroy(explanation);
-	return verdict;
-}
-
 const char *judge(const struct test_case *test_case, char *reason, size_t size)
 {
 	struct sluice_pattern *pattern;
@@ -56,11 +44,6 @@ const char *judge(const struct test_case *test_case, char *reason, size_t size)
 	     sluice_event_from_json(sluice_json_root(doc), &event, &storage, &error) ==
 	             SLUICE_OK)) {
 		verdict = match(pattern, &event);
-		const char *explained = explain(pattern, &event);
-		if (strcmp(verdict, explained) != 0) {
-			snprintf(reason, size, "explain says %s", explained);
-			verdict = "explained otherwise than matched";
-		}
 	}
 	free(storage);
 	sluice_json_destroy(doc);
