@@ -125,7 +125,7 @@ static uint64_t mix(uint64_t value)
 
 uint64_t sluice_number_hash(const struct sluice_number *number)
 {
-	uint64_t hash = mix((uint64_t)number->exponent + (uint64_t)(number->sign + 1));
+	uint64_t hash = mix((uint64_t)number->exponent * 4 + (uint64_t)(number->sign + 1));
 	hash = mix(hash ^ number->head);
 	size_t at = 0;
 	for (int digit; (digit = next_digit(number->tail, &at)) >= 0;)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/base64.h"
 #include "sluice/event.h"
 #include "sluice/json.h"
@@ -146,6 +147,20 @@ static void what_means_nothing_is_refused_with_its_place(void **state)
 	}
 }
 
+static void without_memory_there_is_no_event(void **state)
+{
+	(void)state;
+	struct sluice_json_doc *doc = parse("{\"topic\":\"a\"}");
+	struct sluice_event event;
+	void *storage;
+	oom_fail_at(1);
+	assert_int_equal(sluice_event_from_json(sluice_json_root(doc), &event, &storage, NULL),
+	                 SLUICE_ERR_NOMEM);
+	assert_true(oom_happened());
+	assert_null(storage);
+	sluice_json_destroy(doc);
+}
+
 static void base64_goes_there_and_back(void **state)
 {
 	(void)state;
@@ -194,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_given_is_absent),
 		cmocka_unit_test(a_payload_is_the_characters_of_a_string_or_the_text_of_a_value),
 		cmocka_unit_test(what_means_nothing_is_refused_with_its_place),
+		cmocka_unit_test(without_memory_there_is_no_event),
 		cmocka_unit_test(base64_goes_there_and_back),
 		cmocka_unit_test(base64_with_any_fault_is_refused),
 	};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/buffer.h"
 #include "sluice/json.h"
 
@@ -361,6 +362,29 @@ static void compact_text_loses_the_space_outside_its_strings(void **state)
 	sluice_buffer_finish(&buf);
 }
 
+static void any_allocation_may_fail(void **state)
+{
+	(void)state;
+	static const char text[] =
+	        "[[[[[[[[[[[[[[[[[[{\"a\":\"x\\n\",\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,"
+	        "\"g\":1,\"h\":1,\"i\":[1,2,3,4,5,6,7,8,9,10,11]}]]]]]]]]]]]]]]]]]]";
+	size_t n = 0;
+	for (bool failed = true; failed;) {
+		struct sluice_json_doc *doc;
+		struct sluice_error error;
+		oom_fail_at(++n);
+		enum sluice_status status = sluice_json_parse(
+		        SLUICE_STR(text), SLUICE_JSON_UNIQUE_KEYS, 64, &doc, &error);
+		failed = oom_happened();
+		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		assert_int_equal(doc == NULL, failed);
+		if (failed)
+			assert_string_equal(error.message, "out of memory");
+		sluice_json_destroy(doc);
+	}
+	assert_true(n > 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_place_reads_as_a_path),
 		cmocka_unit_test(strings_are_written_so_that_they_read_the_same),
 		cmocka_unit_test(compact_text_loses_the_space_outside_its_strings),
+		cmocka_unit_test(any_allocation_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
