@@ -63,6 +63,12 @@ need_packages() {
 	die "could not install: ${missing}(apt-get's last words are above). Install them by hand and call me again"
 }
 
+# writable_build: makes build/, or says whose it is.
+writable_build() {
+	mkdir -p "$root/build" 2>/dev/null && [ -w "$root/build" ] && [ -w "$root/build/release" -o ! -e "$root/build/release" ] ||
+		die "can't write $root/build: it belongs to $(stat -c %U "$root/build" 2>/dev/null || stat -c %U "$root"). Remove it, or run me as that user"
+}
+
 # build_preset PRESET [CMAKE ARGUMENT…]: configures when that was not done yet, and builds.
 build_preset() {
 	local preset=$1

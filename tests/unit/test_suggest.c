@@ -27,8 +27,8 @@ static void test_a_misspelt_word_finds_the_one_that_was_meant(void **state)
 static void test_what_is_near_nothing_gets_no_suggestion(void **state)
 {
 	static const char *const cases[] = { "", "x", "banana", "zz",
-		                             "a-word-that-is-much-longer-than-any-that-there-is-"
-		                             "in-the-list-of-all-words" };
+		                             ("a-word-that-is-much-longer-than-any-that-there-is-"
+		                              "in-the-list-of-all-words") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
