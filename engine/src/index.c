@@ -36,6 +36,12 @@ static uint64_t predicate_hash(const struct sluice_path_node *node,
 		return hash_kind(hash_backward(start, predicate->text), predicate->op);
 	case SLUICE_OP_NUMBER:
 		return hash_kind(start ^ sluice_number_hash(&predicate->number), predicate->op);
+	case SLUICE_OP_TRUE:
+	case SLUICE_OP_FALSE:
+	case SLUICE_OP_NULL:
+	case SLUICE_OP_EXISTS:
+	case SLUICE_OP_ABSENT:
+		return hash_kind(start, predicate->op);
 	default:
 		return hash_kind(sluice_hash_bytes(start, predicate->source), predicate->op);
 	}
@@ -110,6 +116,18 @@ static void copy_into(struct sluice_predicate *to, const struct sluice_predicate
 	copy_text(&to->source, &room);
 }
 
+static bool is_direct(enum sluice_operator op)
+{
+	return op == SLUICE_OP_TRUE || op == SLUICE_OP_FALSE || op == SLUICE_OP_NULL ||
+	       op == SLUICE_OP_EXISTS;
+}
+
+/* Without an operand there is one entry at a path, however it is spelled. */
+static bool has_operand(enum sluice_operator op)
+{
+	return op != SLUICE_OP_ABSENT && !is_direct(op);
+}
+
 static struct sluice_entry *entry_find(const struct sluice_entries *entries,
                                        const struct sluice_path_node *node,
                                        const struct sluice_predicate *predicate, uint64_t hash)
@@ -119,7 +137,8 @@ static struct sluice_entry *entry_find(const struct sluice_entries *entries,
 
 	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
 		if (entry->node == node && entry->predicate.op == predicate->op &&
-		    sluice_str_equal(entry->predicate.source, predicate->source))
+		    (!has_operand(predicate->op) ||
+		     sluice_str_equal(entry->predicate.source, predicate->source)))
 			return entry;
 	return NULL;
 }
@@ -194,12 +213,6 @@ static struct sluice_lengths *lengths_of(struct sluice_index *index, enum sluice
 	default:
 		return NULL;
 	}
-}
-
-static bool is_direct(enum sluice_operator op)
-{
-	return op == SLUICE_OP_TRUE || op == SLUICE_OP_FALSE || op == SLUICE_OP_NULL ||
-	       op == SLUICE_OP_EXISTS;
 }
 
 static bool is_hashed(enum sluice_operator op)
