@@ -154,7 +154,8 @@ static uint32_t element_below(struct sluice_scratch *scratch, uint32_t element, 
 
 /*
  * One step through a run of leaves below an element: *route gets where the leaf at `at` leads
- * (ROUTE_DIRECT or an array), and the place behind all that lead there together is returned.
+ * (ROUTE_DIRECT or an array), and the place behind all that stand in the same element there is
+ * returned. It can't go on to the array's end: a scalar right in the array is direct.
  */
 static uint32_t next_route(struct sluice_scratch *scratch, uint32_t element, uint32_t at,
                            uint32_t end, uint32_t *route)
@@ -167,7 +168,7 @@ static uint32_t next_route(struct sluice_scratch *scratch, uint32_t element, uin
 		return at + 1;
 	}
 	*route = leaves->elements[below].array;
-	return place_of(&scratch->solver, at + 1, end, leaves->arrays[*route].end);
+	return place_of(&scratch->solver, at + 1, end, leaves->elements[below].end);
 }
 
 static bool solve(struct sluice_scratch *scratch, uint32_t element, uint32_t first, uint32_t count);
@@ -231,6 +232,10 @@ static bool solve_array(struct sluice_scratch *scratch, uint32_t element, uint32
 	uint32_t at = solver->items[lead].fit;
 	while (!found && at < solver->items[lead].fit_end && sluice_charge(scratch, routed)) {
 		uint32_t below = element_below(scratch, element, solver->leaves[at]);
+		if (below == element) { /* a scalar right in the array is in none of its elements */
+			at++;
+			continue;
+		}
 		const struct sluice_element *candidate = &leaves->elements[below];
 		const uint32_t inner = solver->item_count;
 		struct sluice_solver_item *items = items_push(scratch, routed);
@@ -293,9 +298,18 @@ static bool try_routes(struct sluice_scratch *scratch, uint32_t element, uint32_
 	if (at == first + count)
 		return check_routes(scratch, element, first, count);
 	if (items[at].leaf_allowed) {
+		bool direct = false;
+		uint32_t array = ROUTE_ABSENT; /* the one tried last: they come one after another */
 		for (uint32_t place = items[at].fit; place < items[at].fit_end;) {
-			place = next_route(scratch, element, place, items[at].fit_end,
-			                   &items[at].route);
+			uint32_t route;
+			place = next_route(scratch, element, place, items[at].fit_end, &route);
+			if (route == array || (route == ROUTE_DIRECT && direct))
+				continue;
+			if (route == ROUTE_DIRECT)
+				direct = true;
+			else
+				array = route;
+			items[at].route = route;
 			if (try_routes(scratch, element, first, count, at + 1))
 				return true;
 			if (scratch->budget < 0)
