@@ -22,6 +22,16 @@ struct sluice_vars {
 	int64_t time_ms;            /* when it was taken in, ms since the epoch */
 };
 
+enum {
+	SLUICE_TRANSFORM_MAX_PATHS = 100,      /* paths of one input transformer */
+	SLUICE_TRANSFORM_MAX_TEMPLATE = 65536, /* bytes of its template */
+	SLUICE_TOPIC_MAX_VARIABLES = 64,       /* variables of one topic template */
+	SLUICE_TIME_SIZE = 32,
+};
+
+/* Writes a time as RFC 3339 in UTC with milliseconds, "2026-01-02T03:04:05.678Z". Returns buf. */
+char *sluice_time_format(int64_t time_ms, char buf[SLUICE_TIME_SIZE]);
+
 /*
  * A topic template: "consumers/{consumer}/{topic}". Variables: {rule} {bus} {consumer} {target}
  * {topic} {topic[N]} (level N, from 0) {client_id} {username} {$.path} (a string, number or boolean
@@ -36,9 +46,11 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 void sluice_topic_template_destroy(struct sluice_topic_template *tpl);
 
 /*
- * Its literal beginning, up to the last '/' before the first variable (all of it, when it names
- * none): what clients are kept from when target topics are protected. Empty when it begins with a
- * variable.
+ * Its literal beginning: what clients are kept from when target topics are protected. Up to and
+ * including the last '/' before the first variable ("consumers/" of "consumers/{rule}"), so that
+ * each topic it makes begins so; a template without variables gives its whole topic, which then
+ * does not end in the '/' of a prefix unless the topic itself does. Empty when no '/' stands before
+ * the first variable.
  */
 struct sluice_str sluice_topic_template_prefix(const struct sluice_topic_template *tpl);
 
@@ -77,8 +89,13 @@ void sluice_transform_destroy(struct sluice_transform *transform);
 
 unsigned sluice_transform_metadata(const struct sluice_transform *transform);
 
-/* Appends the payload to `out` (reset by the caller, whose limit bounds it). Errors:
- * SLUICE_ERR_LIMIT, _INVALID, _NOT_FOUND, _NOMEM. */
+/*
+ * Appends the payload to `out` (reset by the caller, whose limit bounds it; after an error what it
+ * holds means nothing). Errors: SLUICE_ERR_LIMIT, _NOMEM; _NOT_FOUND: the payload is not
+ * well-formed JSON and a path leads into it, or input_path finds nothing (in a template, a path
+ * that finds nothing is empty text, or null); _INVALID: the whole event is asked for as JSON and is
+ * neither JSON nor UTF-8.
+ */
 enum sluice_status sluice_transform_apply(const struct sluice_transform *transform,
                                           const struct sluice_vars *vars, struct sluice_buffer *out,
                                           struct sluice_error *error);
