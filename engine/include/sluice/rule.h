@@ -13,10 +13,14 @@
 #include "sluice/pattern.h"
 #include "sluice/transform.h"
 
+struct sluice_arena;
+
 enum {
 	SLUICE_NAME_MAX = 64, /* bytes in the name of a rule, bus, queue, target, consumer */
 	SLUICE_RULE_MAX_BYTES = 1048576,
 	SLUICE_RULE_MAX_TARGETS = 64,
+	SLUICE_DESCRIPTION_MAX = 1024, /* bytes in a description */
+	SLUICE_CONTENT_TYPE_MAX = 256,
 	SLUICE_BUS_MAX_FILTERS = 256,
 };
 
@@ -62,10 +66,12 @@ struct sluice_rule {
 	enum sluice_rule_state state;
 	bool metrics;                   /* counters as $SYS topics of its own */
 	struct sluice_pattern *pattern; /* its text: sluice_pattern_text() */
-	struct sluice_target *targets;
+	struct sluice_target *targets;  /* may be none: such a rule only counts its matches */
 	size_t target_count;
-	unsigned
-	        metadata; /* SLUICE_META_* that pattern, templates and transformers together read */
+	/* SLUICE_META_* that pattern, templates and transformers together read */
+	unsigned metadata;
+	struct sluice_arena
+	        *arena; /* owns this and what it points to, but for the compiled parts */
 };
 
 /*
@@ -92,7 +98,8 @@ struct sluice_bus {
 	size_t topic_count;
 	struct sluice_str *exclude; /* topic filters it leaves out, whatever `topics` says */
 	size_t exclude_count;
-	bool deliver_original; /* default true */
+	bool deliver_original;      /* default true */
+	struct sluice_arena *arena; /* owns all of the above */
 };
 
 enum sluice_status sluice_bus_parse(struct sluice_str text, struct sluice_bus **bus,

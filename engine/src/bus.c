@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "sluice/rule.h"
+
+#include "arena.h"
+#include "document.h"
+#include "sluice/buffer.h"
+#include "sluice/members.h"
+#include "sluice/topic.h"
+
+enum { MAX_DEPTH = 8 };
+
+static enum sluice_status out_of_memory(struct sluice_error *error)
+{
+	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+}
+
+static enum sluice_status read_filter(struct sluice_arena *arena, const struct sluice_json *node,
+                                      struct sluice_str *filter, struct sluice_error *error)
+{
+	struct sluice_error why;
+
+	if (node->type != SLUICE_JSON_STRING)
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID, "must be a topic filter");
+	if (!sluice_topic_filter_valid(node->string, &why))
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID, "%s", why.message);
+	*filter = sluice_arena_str(arena, node->string);
+	return filter->data ? SLUICE_OK : out_of_memory(error);
+}
+
+static enum sluice_status read_filters(struct sluice_arena *arena, const struct sluice_json *node,
+                                       struct sluice_str **filters, size_t *count,
+                                       struct sluice_error *error)
+{
+	if (!node)
+		return SLUICE_OK;
+	if (node->type != SLUICE_JSON_ARRAY)
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "must be a list of topic filters");
+	if (node->count > SLUICE_BUS_MAX_FILTERS)
+		return sluice_json_error(node, error, SLUICE_ERR_LIMIT,
+		                         "there are more than %d topic filters",
+		                         SLUICE_BUS_MAX_FILTERS);
+	*filters = sluice_arena_alloc(arena, node->count + 1, sizeof(**filters));
+	if (!*filters)
+		return out_of_memory(error);
+	for (const struct sluice_json *item = node->first; item; item = item->next) {
+		enum sluice_status status = read_filter(arena, item, &(*filters)[*count], error);
+
+		if (status)
+			return status;
+		++*count;
+	}
+	return SLUICE_OK;
+}
+
+static enum sluice_status read_bus(struct sluice_bus *bus, const struct sluice_json *node,
+                                   struct sluice_error *error)
+{
+	enum { NAME, DESCRIPTION, TOPICS, EXCLUDE, DELIVER_ORIGINAL, MEMBERS };
+	static const char *const names[] = { "name",    "description",      "topics",
+		                             "exclude", "deliver_original", NULL };
+	const struct sluice_json *found[MEMBERS];
+	enum sluice_status status = sluice_members_read(node, "a bus", names, found, error);
+
+	if (status)
+		return status;
+	if (!found[NAME])
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "a bus must have a \"name\"");
+	bus->deliver_original = true;
+	if ((status = sluice_member_name(found[NAME], &bus->name, error)) ||
+	    (status = sluice_member_string(found[DESCRIPTION], 0, SLUICE_DESCRIPTION_MAX,
+	                                   &bus->description, error)) ||
+	    (status = read_filters(bus->arena, found[TOPICS], &bus->topics, &bus->topic_count,
+	                           error)) ||
+	    (status = read_filters(bus->arena, found[EXCLUDE], &bus->exclude, &bus->exclude_count,
+	                           error)) ||
+	    (status = sluice_member_bool(found[DELIVER_ORIGINAL], &bus->deliver_original, error)))
+		return status;
+	/* Until here they pointed into the document. */
+	bus->name = sluice_arena_str(bus->arena, bus->name);
+	bus->description = sluice_arena_str(bus->arena, bus->description);
+	if (!bus->name.data || (found[DESCRIPTION] && !bus->description.data))
+		return out_of_memory(error);
+	return SLUICE_OK;
+}
+
+enum sluice_status sluice_bus_from_json(const struct sluice_json *node, struct sluice_bus **bus,
+                                        struct sluice_error *error)
+{
+	struct sluice_arena *arena = sluice_arena_create();
+	struct sluice_bus *made = NULL;
+	enum sluice_status status;
+
+	*bus = NULL;
+	if (arena)
+		made = sluice_arena_alloc(arena, 1, sizeof(*made));
+	if (!made) {
+		sluice_arena_destroy(arena);
+		return out_of_memory(error);
+	}
+	made->arena = arena;
+	status = read_bus(made, node, error);
+	if (status) {
+		sluice_error_rebase(error, node);
+		sluice_bus_destroy(made);
+		return status;
+	}
+	*bus = made;
+	return SLUICE_OK;
+}
+
+enum sluice_status sluice_bus_parse(struct sluice_str text, struct sluice_bus **bus,
+                                    struct sluice_error *error)
+{
+	struct sluice_json_doc *doc;
+	enum sluice_status status = sluice_json_parse(text, 0, MAX_DEPTH, &doc, error);
+
+	*bus = NULL;
+	if (status)
+		return status;
+	status = sluice_bus_from_json(sluice_json_root(doc), bus, error);
+	sluice_json_destroy(doc);
+	return status;
+}
+
+void sluice_bus_destroy(struct sluice_bus *bus)
+{
+	if (bus)
+		sluice_arena_destroy(bus->arena);
+}
+
+static void write_filters(struct sluice_buffer *buf, const char *name,
+                          const struct sluice_str *filters, size_t count)
+{
+	sluice_buffer_printf(buf, ",\"%s\":[", name);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			sluice_buffer_append_text(buf, ",");
+		sluice_json_write_string(buf, filters[i]);
+	}
+	sluice_buffer_append_text(buf, "]");
+}
+
+void sluice_bus_write(const struct sluice_bus *bus, struct sluice_buffer *buf)
+{
+	sluice_buffer_append_text(buf, "{\"name\":");
+	sluice_json_write_string(buf, bus->name);
+	if (bus->description.data) {
+		sluice_buffer_append_text(buf, ",\"description\":");
+		sluice_json_write_string(buf, bus->description);
+	}
+	write_filters(buf, "topics", bus->topics, bus->topic_count);
+	write_filters(buf, "exclude", bus->exclude, bus->exclude_count);
+	sluice_buffer_printf(buf, ",\"deliver_original\":%s}",
+	                     bus->deliver_original ? "true" : "false");
+}
+
+static bool matches_any(const struct sluice_str *filters, size_t count, struct sluice_str topic)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sluice_topic_matches(filters[i], topic))
+			return true;
+	return false;
+}
+
+bool sluice_bus_takes(const struct sluice_bus *bus, struct sluice_str topic)
+{
+	return matches_any(bus->topics, bus->topic_count, topic) &&
+	       !matches_any(bus->exclude, bus->exclude_count, topic);
+}

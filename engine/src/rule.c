@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "sluice/rule.h"
+
+#include <stdio.h>
+
+#include "arena.h"
+#include "document.h"
+#include "sluice/buffer.h"
+#include "sluice/members.h"
+#include "target.h"
+
+/* A pattern nests to SLUICE_PATTERN_MAX_NESTING and reports itself what is deeper; a constant
+ * `input` may be deep too. */
+enum { MAX_DEPTH = 2 * SLUICE_PATTERN_MAX_NESTING };
+
+static const char *const state_names[] = { "ENABLED", "DISABLED", "SHADOW", NULL };
+
+const char *sluice_rule_state_name(enum sluice_rule_state state)
+{
+	return state_names[state];
+}
+
+bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *state)
+{
+	for (size_t i = 0; state_names[i]; i++) {
+		if (!sluice_str_equal(name, sluice_str(state_names[i])))
+			continue;
+		*state = (enum sluice_rule_state)i;
+		return true;
+	}
+	return false;
+}
+
+static enum sluice_status out_of_memory(struct sluice_error *error)
+{
+	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+}
+
+static enum sluice_status read_pattern(struct sluice_rule *rule, const struct sluice_json *node,
+                                       struct sluice_error *error)
+{
+	char inner[sizeof(error->place)], outer[sizeof(error->place)];
+	enum sluice_status status;
+
+	if (node->type != SLUICE_JSON_OBJECT)
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "a pattern must be an object");
+	status = sluice_pattern_compile(node->raw, &rule->pattern, error);
+	if (!status) {
+		rule->metadata |= sluice_pattern_metadata(rule->pattern);
+		return SLUICE_OK;
+	}
+	/* The pattern's places begin at its own root. */
+	if (error && status != SLUICE_ERR_NOMEM) {
+		memcpy(inner, error->place, sizeof(inner));
+		sluice_json_place(node, outer, sizeof(outer));
+		size_t len = strlen(outer);
+		memcpy(error->place, outer, len);
+		snprintf(error->place + len, sizeof(error->place) - len, "%s",
+		         inner[0] == '$' ? inner + 1 : "");
+	}
+	return status;
+}
+
+static enum sluice_status read_targets(struct sluice_rule *rule, const struct sluice_json *node,
+                                       struct sluice_error *error)
+{
+	if (node->type != SLUICE_JSON_ARRAY)
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "must be a list of targets");
+	if (node->count > SLUICE_RULE_MAX_TARGETS)
+		return sluice_json_error(node, error, SLUICE_ERR_LIMIT,
+		                         "a rule has at most %d targets", SLUICE_RULE_MAX_TARGETS);
+	rule->targets = sluice_arena_alloc(rule->arena, node->count + 1, sizeof(*rule->targets));
+	if (!rule->targets)
+		return out_of_memory(error);
+	for (const struct sluice_json *item = node->first; item; item = item->next) {
+		struct sluice_target *target = &rule->targets[rule->target_count++];
+		enum sluice_status status = sluice_target_read(target, item, rule->arena, error);
+
+		if (status)
+			return status;
+		for (size_t i = 0; i + 1 < rule->target_count; i++)
+			if (sluice_str_equal(rule->targets[i].id, target->id))
+				return sluice_json_error(sluice_json_get(item, "id"), error,
+				                         SLUICE_ERR_INVALID,
+				                         "another target of this rule has the id "
+				                         "\"%.*s\"",
+				                         (int)target->id.len, target->id.data);
+		if (target->kind == SLUICE_TARGET_BUS && sluice_str_equal(target->bus, rule->bus))
+			return sluice_json_error(sluice_json_get(item, "bus"), error,
+			                         SLUICE_ERR_INVALID,
+			                         "a rule can't feed the bus that it is on");
+		rule->metadata |= sluice_target_metadata(target);
+	}
+	return SLUICE_OK;
+}
+
+static enum sluice_status read_state(struct sluice_rule *rule, const struct sluice_json *node,
+                                     struct sluice_error *error)
+{
+	if (node && (node->type != SLUICE_JSON_STRING ||
+	             !sluice_rule_state_parse(node->string, &rule->state)))
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "must be \"ENABLED\", \"DISABLED\" or \"SHADOW\"");
+	return SLUICE_OK;
+}
+
+static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluice_json *node,
+                                    struct sluice_error *error)
+{
+	enum { NAME, BUS, STATE, DESCRIPTION, METRICS, PATTERN, TARGETS, MEMBERS };
+	static const char *const names[] = { "name",    "bus",     "state",   "description",
+		                             "metrics", "pattern", "targets", NULL };
+	const struct sluice_json *found[MEMBERS];
+	enum sluice_status status;
+
+	if (node->raw.len > SLUICE_RULE_MAX_BYTES)
+		return sluice_json_error(node, error, SLUICE_ERR_LIMIT,
+		                         "a rule is longer than %d bytes", SLUICE_RULE_MAX_BYTES);
+	status = sluice_members_read(node, "a rule", names, found, error);
+	if (status)
+		return status;
+	if (!found[NAME])
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "a rule must have a \"name\"");
+	if (!found[PATTERN])
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "a rule must have a \"pattern\"");
+	rule->bus = SLUICE_STR("default");
+	if ((status = sluice_member_name(found[NAME], &rule->name, error)) ||
+	    (status = sluice_member_name(found[BUS], &rule->bus, error)) ||
+	    (status = read_state(rule, found[STATE], error)) ||
+	    (status = sluice_member_string(found[DESCRIPTION], 0, SLUICE_DESCRIPTION_MAX,
+	                                   &rule->description, error)) ||
+	    (status = sluice_member_bool(found[METRICS], &rule->metrics, error)) ||
+	    (status = read_pattern(rule, found[PATTERN], error)))
+		return status;
+	if (found[TARGETS] && (status = read_targets(rule, found[TARGETS], error)))
+		return status;
+	/* Until here they pointed into the document. */
+	rule->name = sluice_arena_str(rule->arena, rule->name);
+	rule->bus = sluice_arena_str(rule->arena, rule->bus);
+	rule->description = sluice_arena_str(rule->arena, rule->description);
+	if (!rule->name.data || !rule->bus.data || (found[DESCRIPTION] && !rule->description.data))
+		return out_of_memory(error);
+	return SLUICE_OK;
+}
+
+enum sluice_status sluice_rule_from_json(const struct sluice_json *node, struct sluice_rule **rule,
+                                         struct sluice_error *error)
+{
+	struct sluice_arena *arena = sluice_arena_create();
+	struct sluice_rule *made = NULL;
+	enum sluice_status status;
+
+	*rule = NULL;
+	if (arena)
+		made = sluice_arena_alloc(arena, 1, sizeof(*made));
+	if (!made) {
+		sluice_arena_destroy(arena);
+		return out_of_memory(error);
+	}
+	made->arena = arena;
+	status = read_rule(made, node, error);
+	if (status) {
+		sluice_error_rebase(error, node);
+		sluice_rule_destroy(made);
+		return status;
+	}
+	*rule = made;
+	return SLUICE_OK;
+}
+
+enum sluice_status sluice_rule_parse(struct sluice_str text, struct sluice_rule **rule,
+                                     struct sluice_error *error)
+{
+	struct sluice_json_doc *doc;
+	enum sluice_status status;
+
+	*rule = NULL;
+	if (text.len > SLUICE_RULE_MAX_BYTES)
+		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, "$",
+		                        "a rule is longer than %d bytes", SLUICE_RULE_MAX_BYTES);
+	status = sluice_json_parse(text, 0, MAX_DEPTH, &doc, error);
+	if (status)
+		return status;
+	status = sluice_rule_from_json(sluice_json_root(doc), rule, error);
+	sluice_json_destroy(doc);
+	return status;
+}
+
+void sluice_rule_destroy(struct sluice_rule *rule)
+{
+	if (!rule)
+		return;
+	for (size_t i = 0; i < rule->target_count; i++)
+		sluice_target_finish(&rule->targets[i]);
+	sluice_pattern_destroy(rule->pattern);
+	sluice_arena_destroy(rule->arena);
+}
+
+void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf)
+{
+	sluice_buffer_append_text(buf, "{\"name\":");
+	sluice_json_write_string(buf, rule->name);
+	sluice_buffer_append_text(buf, ",\"bus\":");
+	sluice_json_write_string(buf, rule->bus);
+	sluice_buffer_append_text(buf, ",\"state\":");
+	sluice_json_write_string(buf, sluice_str(sluice_rule_state_name(rule->state)));
+	if (rule->description.data) {
+		sluice_buffer_append_text(buf, ",\"description\":");
+		sluice_json_write_string(buf, rule->description);
+	}
+	if (rule->metrics)
+		sluice_buffer_append_text(buf, ",\"metrics\":true");
+	sluice_buffer_append_text(buf, ",\"pattern\":");
+	sluice_json_write_compact(buf, sluice_pattern_text(rule->pattern));
+	sluice_buffer_append_text(buf, ",\"targets\":[");
+	for (size_t i = 0; i < rule->target_count; i++) {
+		if (i > 0)
+			sluice_buffer_append_text(buf, ",");
+		sluice_json_write_compact(buf, rule->targets[i].text);
+	}
+	sluice_buffer_append_text(buf, "]}");
+}

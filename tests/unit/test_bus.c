@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "sluice/buffer.h"
+#include "sluice/rule.h"
+
+static struct sluice_bus *parse(const char *text)
+{
+	struct sluice_bus *bus;
+	struct sluice_error error = { 0 };
+
+	if (sluice_bus_parse(sluice_str(text), &bus, &error))
+		fail_msg("bus %s\nis refused: %s: %s", text, error.place, error.message);
+	return bus;
+}
+
+static void test_a_small_bus_takes_nothing_by_itself(void **state)
+{
+	struct sluice_bus *bus = parse("{\"name\":\"alarms\"}");
+
+	(void)state;
+	assert_true(sluice_str_equal(bus->name, SLUICE_STR("alarms")));
+	assert_true(bus->deliver_original);
+	assert_false(sluice_bus_takes(bus, SLUICE_STR("a")));
+	sluice_bus_destroy(bus);
+}
+
+static void test_a_bus_takes_its_topics_without_those_it_excludes(void **state)
+{
+	static const struct {
+		const char *topic;
+		bool taken;
+	} cases[] = {
+		{ "a", true },
+		{ "a/b/c", true },
+		{ "consumers/x", false },
+		{ "consumers", false },
+		{ "queues/q", false },
+		{ "queue/q", true },
+		{ "$SYS/broker", false },
+		{ "x/consumers", true },
+	};
+	struct sluice_bus *bus = parse("{\"name\":\"default\",\"topics\":[\"#\"],"
+	                               "\"exclude\":[\"consumers/#\",\"queues/#\"]}");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (sluice_bus_takes(bus, sluice_str(cases[i].topic)) != cases[i].taken)
+			fail_msg("%s should%s be taken", cases[i].topic,
+			         cases[i].taken ? "" : " not");
+	sluice_bus_destroy(bus);
+}
+
+static void test_a_bus_is_written_on_one_line(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "{ \"name\" : \"b\" }",
+		  "{\"name\":\"b\",\"topics\":[],\"exclude\":[],\"deliver_original\":true}" },
+		{ "{\"deliver_original\":false,\"topics\":[\"a/+\",\"\\u00e9/#\"],\"exclude\":[\"a/"
+		  "b\"],"
+		  "\"description\":\"\",\"name\":\"b\"}",
+		  "{\"name\":\"b\",\"description\":\"\",\"topics\":[\"a/+\",\"\xc3\xa9/#\"],"
+		  "\"exclude\":[\"a/b\"],\"deliver_original\":false}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sluice_bus *bus = parse(cases[i][0]);
+		struct sluice_buffer buf = { 0 };
+
+		sluice_bus_write(bus, &buf);
+		assert_string_equal(buf.data, cases[i][1]);
+		sluice_bus_destroy(bus);
+		sluice_bus_destroy(parse(buf.data));
+		sluice_buffer_finish(&buf);
+	}
+}
+
+static void test_a_faulty_bus_is_refused_with_its_place(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "{}", "invalid: $: a bus must have a \"name\"" },
+		{ "7", "invalid: $: a bus must be an object" },
+		{ "{\"name\":\"b\",\"topic\":[]}",
+		  "invalid: $.topic: a bus has no member \"topic\", did you mean \"topics\"?" },
+		{ "{\"name\":\"b/c\"}", "invalid: $.name: must be 1 to 64 of A-Z a-z 0-9 . _ -" },
+		{ "{\"name\":\"b\",\"topics\":\"#\"}",
+		  "invalid: $.topics: must be a list of topic filters" },
+		{ "{\"name\":\"b\",\"topics\":[7]}",
+		  "invalid: $.topics[0]: must be a topic filter" },
+		{ "{\"name\":\"b\",\"deliver_original\":\"no\"}",
+		  "invalid: $.deliver_original: must be true or false" },
+	};
+	static const char *const filters[] = { "", "a/#/b", "a+", "$share/g/a", "a#", "\\u0000" };
+	char text[128], got[640];
+	struct sluice_error error;
+	struct sluice_bus *bus;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_not_equal(sluice_bus_parse(sluice_str(cases[i][0]), &bus, &error),
+		                     SLUICE_OK);
+		assert_null(bus);
+		snprintf(got, sizeof(got), "%s: %s: %s", sluice_status_name(error.code),
+		         error.place, error.message);
+		assert_string_equal(got, cases[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		snprintf(text, sizeof(text), "{\"name\":\"b\",\"exclude\":[\"a\",\"%s\"]}",
+		         filters[i]);
+		assert_int_equal(sluice_bus_parse(sluice_str(text), &bus, &error),
+		                 SLUICE_ERR_INVALID);
+		assert_string_equal(error.place, "$.exclude[1]");
+	}
+}
+
+static void test_more_than_256_filters_are_too_many(void **state)
+{
+	struct sluice_buffer buf = { 0 };
+	struct sluice_error error;
+	struct sluice_bus *bus;
+
+	(void)state;
+	sluice_buffer_append_text(&buf, "{\"name\":\"b\",\"topics\":[\"a\"");
+	for (int i = 0; i < SLUICE_BUS_MAX_FILTERS; i++)
+		sluice_buffer_append_text(&buf, ",\"a\"");
+	sluice_buffer_append_text(&buf, "]}");
+	assert_int_equal(sluice_bus_parse(sluice_buffer_str(&buf), &bus, &error), SLUICE_ERR_LIMIT);
+	assert_string_equal(error.place, "$.topics");
+	sluice_buffer_finish(&buf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_small_bus_takes_nothing_by_itself),
+		cmocka_unit_test(test_a_bus_takes_its_topics_without_those_it_excludes),
+		cmocka_unit_test(test_a_bus_is_written_on_one_line),
+		cmocka_unit_test(test_a_faulty_bus_is_refused_with_its_place),
+		cmocka_unit_test(test_more_than_256_filters_are_too_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
