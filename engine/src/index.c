@@ -3,49 +3,7 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
-#include "text.h"
-
-/* --- hashes: one walk over a string serves a kind and all prefixes of it --- */
-
-static uint64_t hash_kind(uint64_t walked, enum sluice_operator op)
-{
-	return sluice_hash_finish(walked + (uint64_t)op * UINT64_C(0x9e3779b97f4a7c15));
-}
-
-static uint64_t hash_backward(uint64_t hash, struct sluice_str text)
-{
-	for (size_t i = text.len; i > 0; i--)
-		hash = sluice_hash_byte(hash, (unsigned char)text.data[i - 1]);
-	return hash;
-}
-
-static uint64_t predicate_hash(const struct sluice_path_node *node,
-                               const struct sluice_predicate *predicate)
-{
-	uint64_t start = sluice_hash_start(node->id);
-
-	switch (predicate->op) {
-	case SLUICE_OP_STRING:
-	case SLUICE_OP_PREFIX:
-	case SLUICE_OP_FOLD:
-	case SLUICE_OP_FOLD_PREFIX:
-		return hash_kind(sluice_hash_bytes(start, predicate->text), predicate->op);
-	case SLUICE_OP_SUFFIX:
-	case SLUICE_OP_FOLD_SUFFIX:
-		return hash_kind(hash_backward(start, predicate->text), predicate->op);
-	case SLUICE_OP_NUMBER:
-		return hash_kind(start ^ sluice_number_hash(&predicate->number), predicate->op);
-	case SLUICE_OP_TRUE:
-	case SLUICE_OP_FALSE:
-	case SLUICE_OP_NULL:
-	case SLUICE_OP_EXISTS:
-	case SLUICE_OP_ABSENT:
-		return hash_kind(start, predicate->op);
-	default:
-		return hash_kind(sluice_hash_bytes(start, predicate->source), predicate->op);
-	}
-}
+#include "index_key.h"
 
 /* --- entries: a deep copy of a predicate in one block --- */
 
@@ -116,16 +74,11 @@ static void copy_into(struct sluice_predicate *to, const struct sluice_predicate
 	copy_text(&to->source, &room);
 }
 
-static bool is_direct(enum sluice_operator op)
-{
-	return op == SLUICE_OP_TRUE || op == SLUICE_OP_FALSE || op == SLUICE_OP_NULL ||
-	       op == SLUICE_OP_EXISTS;
-}
-
 /* Without an operand there is one entry at a path, however it is spelled. */
-static bool has_operand(enum sluice_operator op)
+static bool has_operand(const struct sluice_predicate *predicate)
 {
-	return op != SLUICE_OP_ABSENT && !is_direct(op);
+	return predicate->op != SLUICE_OP_ABSENT &&
+	       sluice_key_of(predicate).kind != SLUICE_KEY_DIRECT;
 }
 
 static struct sluice_entry *entry_find(const struct sluice_entries *entries,
@@ -137,7 +90,7 @@ static struct sluice_entry *entry_find(const struct sluice_entries *entries,
 
 	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
 		if (entry->node == node && entry->predicate.op == predicate->op &&
-		    (!has_operand(predicate->op) ||
+		    (!has_operand(predicate) ||
 		     sluice_str_equal(entry->predicate.source, predicate->source)))
 			return entry;
 	return NULL;
@@ -147,7 +100,7 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
 {
-	uint64_t hash = predicate_hash(node, predicate);
+	uint64_t hash = sluice_key_hash(node->id, predicate);
 	struct sluice_entry *entry = entry_find(entries, node, predicate, hash);
 
 	if (entry) {
@@ -199,27 +152,6 @@ void sluice_entries_finish(struct sluice_entries *entries)
 
 /* --- the index of a path: which entries have postings --- */
 
-static struct sluice_lengths *lengths_of(struct sluice_index *index, enum sluice_operator op)
-{
-	switch (op) {
-	case SLUICE_OP_PREFIX:
-		return &index->prefix;
-	case SLUICE_OP_SUFFIX:
-		return &index->suffix;
-	case SLUICE_OP_FOLD_PREFIX:
-		return &index->fold_prefix;
-	case SLUICE_OP_FOLD_SUFFIX:
-		return &index->fold_suffix;
-	default:
-		return NULL;
-	}
-}
-
-static bool is_hashed(enum sluice_operator op)
-{
-	return op == SLUICE_OP_STRING || op == SLUICE_OP_NUMBER || op == SLUICE_OP_FOLD;
-}
-
 /* The place of a length in the list, or where it belongs. */
 static uint32_t length_place(const struct sluice_lengths *lengths, uint32_t bytes)
 {
@@ -269,6 +201,39 @@ static void length_drop(struct sluice_lengths *lengths, uint32_t bytes)
 	        (lengths->count - at) * sizeof(*lengths->list));
 }
 
+static bool shape_add(struct sluice_index *index, struct sluice_shape shape)
+{
+	uint32_t at = 0;
+
+	while (at < index->shape_count && !sluice_shape_equal(&index->shapes[at], &shape))
+		at++;
+	if (at == index->shape_count) {
+		if (at == index->shape_capacity) {
+			uint32_t capacity = at ? at * 2 : 4;
+			struct sluice_shape *shapes =
+			        realloc(index->shapes, capacity * sizeof(*shapes));
+			if (!shapes)
+				return false;
+			index->shapes = shapes;
+			index->shape_capacity = capacity;
+		}
+		shape.entries = 0;
+		index->shapes[index->shape_count++] = shape;
+	}
+	index->shapes[at].entries++;
+	return true;
+}
+
+static void shape_drop(struct sluice_index *index, struct sluice_shape shape)
+{
+	uint32_t at = 0;
+
+	while (!sluice_shape_equal(&index->shapes[at], &shape))
+		at++;
+	if (--index->shapes[at].entries == 0)
+		index->shapes[at] = index->shapes[--index->shape_count];
+}
+
 static bool list_add(struct sluice_entry ***list, uint32_t *count, uint32_t *capacity,
                      struct sluice_entry *entry)
 {
@@ -310,26 +275,35 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 		entry->node->index = index;
 		entries->bytes += sizeof(*index);
 	}
-	struct sluice_lengths *lengths = lengths_of(index, op);
-	if (lengths) {
-		if (!length_add(lengths, (uint32_t)entry->predicate.text.len))
-			return false;
-	} else if (is_direct(op)) {
+	struct sluice_key key = sluice_key_of(&entry->predicate);
+	bool added = true;
+	switch (key.kind) {
+	case SLUICE_KEY_HASH:
+		break;
+	case SLUICE_KEY_AFFIX:
+		added = length_add(&index->lengths[key.affix], (uint32_t)key.text.len);
+		break;
+	case SLUICE_KEY_SHAPE:
+		added = shape_add(index, key.shape);
+		break;
+	case SLUICE_KEY_DIRECT:
 		index->direct[op] = entry;
-	} else if (!is_hashed(op)) {
-		if (!list_add(&index->list, &index->list_count, &index->list_capacity, entry))
-			return false;
+		break;
+	case SLUICE_KEY_LIST:
+		added = list_add(&index->list, &index->list_count, &index->list_capacity, entry);
+		break;
 	}
+	if (!added)
+		return false;
 	index->counts[op]++;
 	return true;
 }
 
 static void index_destroy(struct sluice_index *index)
 {
-	free(index->prefix.list);
-	free(index->suffix.list);
-	free(index->fold_prefix.list);
-	free(index->fold_suffix.list);
+	for (int i = 0; i < SLUICE_AFFIX_COUNT; i++)
+		free(index->lengths[i].list);
+	free(index->shapes);
 	free(index->list);
 	free(index);
 }
@@ -348,13 +322,23 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 		return;
 	}
 	struct sluice_index *index = entry->node->index;
-	struct sluice_lengths *lengths = lengths_of(index, op);
-	if (lengths)
-		length_drop(lengths, (uint32_t)entry->predicate.text.len);
-	else if (is_direct(op))
+	struct sluice_key key = sluice_key_of(&entry->predicate);
+	switch (key.kind) {
+	case SLUICE_KEY_HASH:
+		break;
+	case SLUICE_KEY_AFFIX:
+		length_drop(&index->lengths[key.affix], (uint32_t)key.text.len);
+		break;
+	case SLUICE_KEY_SHAPE:
+		shape_drop(index, key.shape);
+		break;
+	case SLUICE_KEY_DIRECT:
 		index->direct[op] = NULL;
-	else if (!is_hashed(op))
+		break;
+	case SLUICE_KEY_LIST:
 		list_drop(index->list, &index->list_count, entry);
+		break;
+	}
 	index->counts[op]--;
 	for (int i = 0; i < SLUICE_OP_COUNT; i++)
 		if (index->counts[i])
@@ -394,178 +378,4 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
 	if (entry->posting_count == 0)
 		deactivate(entries, entry);
 	return behind;
-}
-
-/* --- from a leaf to its entries --- */
-
-struct prober {
-	const struct sluice_entries *entries;
-	const struct sluice_leaf *leaf;
-	uint32_t leaf_id;
-	struct sluice_probe *probe;
-};
-
-static void look_up(const struct prober *p, uint64_t hash, enum sluice_operator op)
-{
-	struct sluice_cursor cursor = { 0 };
-	struct sluice_entry *entry;
-
-	while ((entry = sluice_table_next(&p->entries->table, hash, &cursor)))
-		if (entry->posting_count && entry->node == p->leaf->node &&
-		    entry->predicate.op == op &&
-		    sluice_predicate_matches(&entry->predicate, &p->leaf->value))
-			p->probe->hit(p->probe, entry, p->leaf_id);
-}
-
-static void probe_forward(const struct prober *p, const struct sluice_index *index)
-{
-	struct sluice_str text = p->leaf->value.text;
-	uint64_t hash = sluice_hash_start(p->leaf->node->id);
-	size_t at = 0;
-
-	for (uint32_t i = 0; i < index->prefix.count; i++) {
-		size_t length = index->prefix.list[i].bytes;
-		if (length > text.len)
-			break;
-		hash = sluice_hash_bytes(hash, (struct sluice_str){ text.data + at, length - at });
-		at = length;
-		look_up(p, hash_kind(hash, SLUICE_OP_PREFIX), SLUICE_OP_PREFIX);
-	}
-	if (index->counts[SLUICE_OP_STRING]) {
-		hash = sluice_hash_bytes(hash,
-		                         (struct sluice_str){ text.data + at, text.len - at });
-		look_up(p, hash_kind(hash, SLUICE_OP_STRING), SLUICE_OP_STRING);
-	}
-}
-
-static void probe_backward(const struct prober *p, const struct sluice_index *index)
-{
-	struct sluice_str text = p->leaf->value.text;
-	uint64_t hash = sluice_hash_start(p->leaf->node->id);
-	size_t done = 0;
-
-	for (uint32_t i = 0; i < index->suffix.count; i++) {
-		size_t length = index->suffix.list[i].bytes;
-		if (length > text.len)
-			break;
-		hash = hash_backward(
-		        hash, (struct sluice_str){ text.data + text.len - length, length - done });
-		done = length;
-		look_up(p, hash_kind(hash, SLUICE_OP_SUFFIX), SLUICE_OP_SUFFIX);
-	}
-}
-
-static void probe_folded_forward(const struct prober *p, const struct sluice_index *index)
-{
-	const struct sluice_lengths *lengths = &index->fold_prefix;
-	struct sluice_str rest = p->leaf->value.text;
-	uint64_t hash = sluice_hash_start(p->leaf->node->id);
-	size_t folded = 0;
-	uint32_t next = 0;
-
-	for (;;) {
-		/* lengths that end inside a character can't match: the operand is whole characters
-		 */
-		while (next < lengths->count && lengths->list[next].bytes < folded)
-			next++;
-		if (next < lengths->count && lengths->list[next].bytes == folded)
-			look_up(p, hash_kind(hash, SLUICE_OP_FOLD_PREFIX), SLUICE_OP_FOLD_PREFIX);
-		bool wanted = index->counts[SLUICE_OP_FOLD] || next < lengths->count;
-		if (rest.len == 0 || !wanted)
-			break;
-		size_t length;
-		char bytes[4];
-		size_t count = sluice_text_encode(sluice_text_fold_next(rest, &length), bytes);
-		hash = sluice_hash_bytes(hash, (struct sluice_str){ bytes, count });
-		folded += count;
-		rest.data += length;
-		rest.len -= length;
-	}
-	if (index->counts[SLUICE_OP_FOLD] && rest.len == 0)
-		look_up(p, hash_kind(hash, SLUICE_OP_FOLD), SLUICE_OP_FOLD);
-}
-
-static void probe_folded_backward(const struct prober *p, const struct sluice_index *index)
-{
-	const struct sluice_lengths *lengths = &index->fold_suffix;
-	struct sluice_str rest = p->leaf->value.text;
-	uint64_t hash = sluice_hash_start(p->leaf->node->id);
-	size_t folded = 0;
-
-	for (uint32_t next = 0;;) {
-		while (next < lengths->count && lengths->list[next].bytes < folded)
-			next++;
-		if (next == lengths->count)
-			break;
-		if (lengths->list[next].bytes == folded)
-			look_up(p, hash_kind(hash, SLUICE_OP_FOLD_SUFFIX), SLUICE_OP_FOLD_SUFFIX);
-		if (rest.len == 0)
-			break;
-		size_t length;
-		char bytes[4];
-		size_t count = sluice_text_encode(sluice_text_fold_last(rest, &length), bytes);
-		hash = hash_backward(hash, (struct sluice_str){ bytes, count });
-		folded += count;
-		rest.len -= length;
-	}
-}
-
-static void probe_direct(const struct prober *p, const struct sluice_index *index,
-                         enum sluice_operator op)
-{
-	if (index->direct[op])
-		p->probe->hit(p->probe, index->direct[op], p->leaf_id);
-}
-
-static void probe_one_by_one(const struct prober *p, const struct sluice_index *index)
-{
-	size_t cost = 1 + p->leaf->value.text.len / 16;
-
-	for (uint32_t i = 0; i < index->list_count; i++) {
-		struct sluice_entry *entry = index->list[i];
-		if (p->probe->try(p->probe, entry, p->leaf_id, cost) &&
-		    sluice_predicate_matches(&entry->predicate, &p->leaf->value))
-			p->probe->hit(p->probe, entry, p->leaf_id);
-	}
-}
-
-void sluice_index_probe(const struct sluice_entries *entries, const struct sluice_leaf *leaf,
-                        uint32_t leaf_id, struct sluice_probe *probe)
-{
-	const struct sluice_index *index = leaf->node->index;
-	struct prober p = { entries, leaf, leaf_id, probe };
-
-	switch (leaf->value.type) {
-	case SLUICE_JSON_STRING:
-		if (index->counts[SLUICE_OP_STRING] || index->prefix.count)
-			probe_forward(&p, index);
-		if (index->suffix.count)
-			probe_backward(&p, index);
-		if (index->counts[SLUICE_OP_FOLD] || index->fold_prefix.count)
-			probe_folded_forward(&p, index);
-		if (index->fold_suffix.count)
-			probe_folded_backward(&p, index);
-		break;
-	case SLUICE_JSON_NUMBER:
-		if (index->counts[SLUICE_OP_NUMBER])
-			look_up(&p,
-			        hash_kind(sluice_hash_start(leaf->node->id) ^
-			                          sluice_number_hash(&leaf->value.number),
-			                  SLUICE_OP_NUMBER),
-			        SLUICE_OP_NUMBER);
-		break;
-	case SLUICE_JSON_TRUE:
-		probe_direct(&p, index, SLUICE_OP_TRUE);
-		break;
-	case SLUICE_JSON_FALSE:
-		probe_direct(&p, index, SLUICE_OP_FALSE);
-		break;
-	case SLUICE_JSON_NULL:
-		probe_direct(&p, index, SLUICE_OP_NULL);
-		break;
-	default:
-		break;
-	}
-	probe_direct(&p, index, SLUICE_OP_EXISTS);
-	probe_one_by_one(&p, index);
 }

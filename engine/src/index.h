@@ -2,19 +2,23 @@
 /*
  * Predicates, each kept once, and the way from a leaf to the conjunctions that it may complete.
  *
- *	"status" = "error"     ─ one entry, however many rules say so ─ postings: conjunctions to be
- *verified
+ *	"status" = "error"  ─ one entry, however many rules say so ─ postings: conjunctions to verify
  *
  * A conjunction needs all its fields, so it stands in the postings of one of them only, the one
- *that fewest events will meet (matcher.c chooses); its other predicates are entries without
- *postings, looked at when it is verified. An entry with postings is found from a leaf by hash
- *strings, numbers, and their folded kind: one look-up a leaf and kind; prefixes and suffixes: one
- *look-up for each length that rules use at this path, all from one walk over the string; directly
- *true, false, null, exists; one by one   wildcard, numeric, cidr, mqtt-topic, anything-but: each
- *distinct predicate with postings at this path is tried, until it has matched once in this event.
- * Adding or removing one is O(its text), plus O(lengths in use) for the first prefix of a new
- *length. Worst case for a leaf: its bytes, plus one try for each predicate of the last kind; what
- *that may cost an event is bounded by its budget (matcher_internal.h).
+ * that fewest events will meet (matcher.c chooses); its other predicates are entries without
+ * postings, looked at when it is verified. An entry with postings is found from a leaf
+ *	by hash      strings, numbers, and their folded kind: one look-up a leaf and kind;
+ *	             prefixes and suffixes: one look-up for each length that rules use at this path,
+ *	             all from one walk over the string; wildcards so by their literal beginning or end;
+ *	             topic filters: one look-up for each shape that rules use at this path ("a/+/b/#":
+ *	             three levels, the second open, and a rest);
+ *	directly     true, false, null, exists;
+ *	one by one   numeric, cidr, anything-but, wildcards with a star at both ends: each distinct
+ *	             predicate with postings at this path, until it has matched once in this event.
+ * Adding or removing one is O(its text), plus O(lengths in use) for the first of a new length.
+ * Worst case for a leaf: its bytes, plus one look-up for each length or shape, plus one try for each
+ * predicate of the last kind; what tries may cost an event is bounded by its budget
+ * (matcher_internal.h).
  */
 #ifndef SLUICE_INDEX_H
 #define SLUICE_INDEX_H
@@ -44,19 +48,45 @@ struct sluice_entry {
 	struct sluice_posting *postings; /* owned */
 };
 
-/* Lengths of the prefixes (suffixes) with postings at a path, ascending. */
+/* Lengths of the prefixes (or suffixes) with postings at a path, ascending. */
+struct sluice_length {
+	uint32_t bytes;
+	uint32_t entries;
+};
+
 struct sluice_lengths {
-	struct sluice_length {
-		uint32_t bytes;
-		uint32_t entries;
-	} * list; /* owned */
+	struct sluice_length *list; /* owned */
 	uint32_t count, capacity;
 };
+
+/* Which lengths: a wildcard's are those of its literal beginning or, where it has none, end. */
+enum sluice_affix {
+	SLUICE_AFFIX_PREFIX,
+	SLUICE_AFFIX_SUFFIX,
+	SLUICE_AFFIX_FOLD_PREFIX,
+	SLUICE_AFFIX_FOLD_SUFFIX,
+	SLUICE_AFFIX_WILD_PREFIX,
+	SLUICE_AFFIX_WILD_SUFFIX,
+	SLUICE_AFFIX_COUNT,
+};
+
+/* What topic filters look like but for the text of their levels. */
+struct sluice_shape {
+	uint64_t open;   /* bit i: level i is '+' */
+	uint32_t levels; /* without the '#'; at most SLUICE_SHAPE_LEVELS */
+	bool rest;       /* ends in '#' */
+	uint32_t entries;
+};
+
+/* Filters with more levels are tried one by one. */
+enum { SLUICE_SHAPE_LEVELS = 64 };
 
 /* What is looked up for a leaf at one path. Owned by the node. */
 struct sluice_index {
 	uint32_t counts[SLUICE_OP_COUNT]; /* entries with postings */
-	struct sluice_lengths prefix, suffix, fold_prefix, fold_suffix;
+	struct sluice_lengths lengths[SLUICE_AFFIX_COUNT];
+	struct sluice_shape *shapes; /* owned */
+	uint32_t shape_count, shape_capacity;
 	struct sluice_entry *direct[SLUICE_OP_COUNT]; /* true, false, null, exists */
 	struct sluice_entry **list;                   /* owned: the ones to be tried one by one */
 	uint32_t list_count, list_capacity;

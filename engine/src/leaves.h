@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * What the scan of one event leaves behind: the leaves at paths that rules name, in the order of
- *the text, and the array elements that they stand in.
+ * the text, and the array elements that they stand in.
  *
  *	{"site":"b", "items":[ {"id":1}, 7, {"id":2,"tags":[{"k":"x"}]} ]}
  *
  *	leaves    0 site="b"  1 items.id=1  2 items=7  3 items.id=2  4 items.tags.k="x"
- *	elements  0 (the event)  1 = items[0]: leaves 1..1   2 = items[2]: leaves 3..4   3 =
- *tags[0]: 4..4 arrays    0 items: leaves 1..4, in element 0         1 tags: leaf 4, in element 2
+ *	elements  0 (the event)   1 = items[0]: leaf 1   2 = items[2]: leaves 3, 4   3 = tags[0]: leaf 4
+ *	arrays    0 items: leaves 1 to 4, in element 0    1 tags: leaf 4, in element 2
  *	chains    path node → its leaves, linked in the order of the text
  *
  * An element is an object or an array that stands in an array; a scalar in an array belongs to what
- *encloses the array. Elements and arrays come into being with their first leaf, parents first, so
- *that what holds no leaf costs nothing, and the leaves below one are a contiguous run. All of it is
- *memory that is reserved once and only touched as far as an event needs.
+ * encloses the array. Elements and arrays come into being with their first leaf, parents first, so
+ * that what holds no leaf costs nothing, and the leaves below one are a contiguous run. All of it is
+ * memory that is reserved once and only touched as far as an event needs.
  */
 #ifndef SLUICE_LEAVES_H
 #define SLUICE_LEAVES_H

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * The matcher's inside, shared by matcher.c (rules come and go), match.c (an event) and verify.c
- *(does this conjunction hold).
+ * (does this conjunction hold).
  *
- *	rule ── clauses     one for each field of its pattern: path node, entries of its
- *alternatives └── conjs       one for each conjunction: which clauses, and the postings that lead
- *to it
+ *	rule ── clauses     one for each field of its pattern: path node, entries of its alternatives
+ *	    └── conjs       one for each conjunction: which clauses, and the postings that lead to it
  *
  * An event goes: record $mqtt, scan the payload (scan.h), probe each leaf (index.h), verify each
  * conjunction that a posting names, once. Cost: the payload's bytes, plus the look-ups of the
- *leaves that rules name, plus the candidates with their clauses.
+ * leaves that rules name, plus the candidates with their clauses.
  *
  * The bound. Whatever an event could make grow beyond that — trying predicates one by one on many
- *leaves, looking for leaves that satisfy a clause, choosing array elements that fit together — is
- *charged to a budget that the event gets at its beginning. When it is spent, what is left is
- *undecided: told and counted, and matched by no rule.
+ * leaves, looking for leaves that satisfy a clause, choosing array elements that fit together — is
+ * charged to a budget that the event gets at its beginning. When it is spent, what is left is
+ * undecided: told and counted, and matched by no rule.
  */
 #ifndef SLUICE_MATCHER_INTERNAL_H
 #define SLUICE_MATCHER_INTERNAL_H

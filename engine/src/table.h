@@ -6,9 +6,9 @@
  *	old     the table before it doubled, while entries remain in it
  *
  * When a table is full its double is allocated (zero pages, untouched) and each later insert or
- *remove moves a few entries over, so that no single change pays for the whole: O(1) at worst, but
- *for the allocation. A lookup probes the new table, then the old one while there is one. The table
- *knows nothing of what it points to: equality is the caller's, entry by entry.
+ * remove moves a few entries over, so that no single change pays for the whole: O(1) at worst, but
+ * for the allocation. A lookup probes the new table, then the old one while there is one. The table
+ * knows nothing of what it points to: equality is the caller's, entry by entry.
  */
 #ifndef SLUICE_TABLE_H
 #define SLUICE_TABLE_H

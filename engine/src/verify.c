@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * Does a conjunction hold? Each clause needs a leaf that one of its predicates matches (or none at
- *its path, where it allows absence), and all these leaves must stand in the same element of every
- *array that two of them pass through.
+ * its path, where it allows absence), and all these leaves must stand in the same element of every
+ * array that two of them pass through.
  *
  * Most events settle it at once: each clause has a leaf outside of arrays, or only one is inside.
- *Otherwise elements are chosen from the outside in. Seen from an element (the event itself is the
- *first),
+ * Otherwise elements are chosen from the outside in. Seen from an element (the event itself is the
+ * first),
  *
  *	event ── array items ─┬─ element 1: leaves of clauses a, b
  *	      │               └─ element 2: leaves of clauses b, c
  *	      └─ array tags ──── …
  *
  * every clause either has a leaf directly here, or is routed into one of the arrays below, or is
- *absent: then it may have no leaf here, none in an array that nobody is routed into, and none in
- *the chosen elements. All clauses routed into one array must be satisfied by one of its elements;
- *arrays do not influence each other. A clause has nearly always one route (its path passes through
- *one array), and then each element is looked at once and the cost is linear in the leaves. Several
- *routes come of duplicate keys and of arrays in arrays; trying them all is exponential at worst
- *(the problem is NP-hard then), which the event's budget cuts off.
+ * absent: then it may have no leaf here, none in an array that nobody is routed into, and none in
+ * the chosen elements. All clauses routed into one array must be satisfied by one of its elements;
+ * arrays do not influence each other. A clause has nearly always one route (its path passes through
+ * one array), and then each element is looked at once and the cost is linear in the leaves. Several
+ * routes come of duplicate keys and of arrays in arrays; trying them all is exponential at worst
+ * (the problem is NP-hard then), which the event's budget cuts off.
  */
 #include <stdlib.h>
 

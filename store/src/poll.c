@@ -5,7 +5,7 @@
  *
  *	1. stat and PRAGMA data_version     nothing was committed since            microseconds
  *	2. revision > the last one known    the rows that changed, the tombstones,  what changed,
- *and the count and sum of all revisions      an index scan
+ * and the count and sum of all revisions      an index scan
  *	3. all rows, by a hash of their     the file was replaced, or step 2 does   all rows
  *	   text                             not add up (a delete without triggers)
  *
