@@ -258,6 +258,26 @@ static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice
 	last->list_at = entry->list_at;
 }
 
+static void index_destroy(struct sluice_index *index)
+{
+	for (int i = 0; i < SLUICE_AFFIX_COUNT; i++)
+		free(index->lengths[i].list);
+	free(index->shapes);
+	free(index->list);
+	free(index);
+}
+
+/* Frees the index of a path on which no entry has postings. */
+static void index_release(struct sluice_entries *entries, struct sluice_path_node *node)
+{
+	for (int i = 0; i < SLUICE_OP_COUNT; i++)
+		if (node->index->counts[i])
+			return;
+	index_destroy(node->index);
+	node->index = NULL;
+	entries->bytes -= sizeof(struct sluice_index);
+}
+
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
@@ -293,19 +313,11 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 		added = list_add(&index->list, &index->list_count, &index->list_capacity, entry);
 		break;
 	}
-	if (!added)
-		return false;
-	index->counts[op]++;
-	return true;
-}
-
-static void index_destroy(struct sluice_index *index)
-{
-	for (int i = 0; i < SLUICE_AFFIX_COUNT; i++)
-		free(index->lengths[i].list);
-	free(index->shapes);
-	free(index->list);
-	free(index);
+	if (added)
+		index->counts[op]++;
+	else
+		index_release(entries, entry->node);
+	return added;
 }
 
 /* An entry's last posting went. */
@@ -313,10 +325,6 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 {
 	enum sluice_operator op = entry->predicate.op;
 
-	free(entry->postings);
-	entry->postings = NULL;
-	entries->bytes -= entry->posting_capacity * sizeof(struct sluice_posting);
-	entry->posting_capacity = 0;
 	if (op == SLUICE_OP_ABSENT) {
 		list_drop(entries->absent, &entries->absent_count, entry);
 		return;
@@ -340,12 +348,15 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 		break;
 	}
 	index->counts[op]--;
-	for (int i = 0; i < SLUICE_OP_COUNT; i++)
-		if (index->counts[i])
-			return;
-	index_destroy(index);
-	entry->node->index = NULL;
-	entries->bytes -= sizeof(*index);
+	index_release(entries, entry->node);
+}
+
+static void postings_free(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	free(entry->postings);
+	entry->postings = NULL;
+	entries->bytes -= entry->posting_capacity * sizeof(struct sluice_posting);
+	entry->posting_capacity = 0;
 }
 
 bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entry,
@@ -361,8 +372,10 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 		entry->postings = postings;
 		entry->posting_capacity = capacity;
 	}
-	if (entry->posting_count == 0 && !activate(entries, entry))
+	if (entry->posting_count == 0 && !activate(entries, entry)) {
+		postings_free(entries, entry);
 		return false;
+	}
 	*at = entry->posting_count;
 	entry->postings[entry->posting_count++] = posting;
 	return true;
@@ -375,7 +388,9 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
 
 	*moved = entry->postings[--entry->posting_count];
 	entry->postings[at] = *moved;
-	if (entry->posting_count == 0)
+	if (entry->posting_count == 0) {
 		deactivate(entries, entry);
+		postings_free(entries, entry);
+	}
 	return behind;
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/buffer.h"
 #include "sluice/matcher.h"
 
@@ -287,6 +288,114 @@ static void test_one_matcher_serves_two_scratches(void **state)
 	sluice_scratch_destroy(other);
 }
 
+/* One of each kind, on fields that the event below has. */
+static const char *const every_kind[] = {
+	"{\"s\":[\"hello\"],\"n\":[1]}",
+	"{\"s\":[{\"prefix\":\"he\"},{\"suffix\":\"lo\"},{\"equals-ignore-case\":\"HELLO\"}]}",
+	"{\"s\":[{\"prefix\":{\"equals-ignore-case\":\"HE\"}},{\"suffix\":{\"equals-ignore-case\":"
+	"\"X\"}}]}",
+	"{\"s\":[{\"wildcard\":\"h*l*\"},{\"wildcard\":\"*z*\"}]}",
+	"{\"s\":[{\"anything-but\":[\"a\",\"b\"]},{\"anything-but\":{\"wildcard\":[\"x*\",\"*y\"]}}"
+	"]}",
+	"{\"n\":[{\"numeric\":[\">\",0,\"<=\",9007199254740993.00000000001]},"
+	"12345678901234567890123]}",
+	"{\"ip\":[{\"cidr\":\"10.0.0.0/8\"}],\"gone\":[{\"exists\":false}]}",
+	"{\"items\":{\"a\":[1],\"b\":[2,{\"exists\":false}]},\"$or\":[{\"t\":[true]},{\"t\":[null]}"
+	"]}",
+	"{\"$mqtt\":{\"topic\":[{\"mqtt-topic\":\"a/+/"
+	"#\"}],\"correlation_data\":[{\"exists\":true}]}}",
+	"{\"gone\":[{\"exists\":false}]}",
+};
+enum { KINDS = sizeof(every_kind) / sizeof(*every_kind) };
+
+static struct sluice_event every_kind_event(void)
+{
+	struct sluice_event event = SLUICE_EVENT_INIT;
+
+	event.topic = SLUICE_STR("a/b/c");
+	event.correlation_data = SLUICE_STR("1234");
+	event.payload =
+	        SLUICE_STR("{\"s\":\"h\\u0065llo\",\"n\":1.0,\"ip\":\"10.1.2.3\",\"t\":true,"
+	                   "\"items\":[{\"a\":1,\"b\":1},{\"a\":2,\"b\":2},{\"a\":1,\"b\":2}]}");
+	return event;
+}
+
+static void test_matching_allocates_nothing(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_event event = every_kind_event();
+
+	for (uint64_t i = 0; i < KINDS; i++)
+		add(bench, i, every_kind[i]);
+	assert_int_equal(match_event(bench, &event),
+	                 KINDS); /* the scratch takes the matcher's size */
+	oom_fail_at(1);
+	assert_int_equal(match_event(bench, &event), KINDS);
+	assert_false(oom_happened());
+}
+
+static void test_a_failed_allocation_leaves_the_matcher_as_it_was(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_event event = every_kind_event();
+	struct sluice_pattern *pattern;
+
+	for (uint64_t i = 0; i < KINDS; i++) {
+		assert_int_equal(sluice_pattern_compile(sluice_str(every_kind[i]), &pattern, NULL),
+		                 SLUICE_OK);
+		size_t before = sluice_matcher_bytes(bench->matcher);
+		for (size_t n = 1;; n++) {
+			oom_fail_at(n);
+			enum sluice_status status =
+			        sluice_matcher_add(bench->matcher, i, pattern, NULL);
+			if (!oom_happened()) {
+				assert_int_equal(status, SLUICE_OK);
+				break;
+			}
+			assert_int_equal(status, SLUICE_ERR_NOMEM);
+			assert_int_equal(sluice_matcher_count(bench->matcher), i);
+			/* tables may have grown, for the next try */
+			assert_true(sluice_matcher_bytes(bench->matcher) <= before + 4096);
+			assert_int_equal(match_event(bench, &event), i);
+		}
+		sluice_pattern_destroy(pattern);
+		assert_int_equal(match_event(bench, &event), i + 1);
+	}
+	for (uint64_t i = 0; i < KINDS; i++)
+		assert_int_equal(sluice_matcher_remove(bench->matcher, i), SLUICE_OK);
+}
+
+static void test_an_event_without_memory_matches_nothing_and_says_so(void **state)
+{
+	struct bench *bench = *state;
+	struct sluice_event event = every_kind_event();
+	struct sluice_match result;
+
+	for (uint64_t i = 0; i < KINDS; i++)
+		add(bench, i, every_kind[i]);
+	for (size_t n = 1;; n++) {
+		oom_fail_at(n);
+		struct sluice_scratch *scratch = sluice_scratch_create();
+		enum sluice_status status =
+		        scratch ? sluice_match(bench->matcher, scratch, &event, &result)
+		                : SLUICE_ERR_NOMEM;
+		if (!oom_happened()) {
+			assert_int_equal(status, SLUICE_OK);
+			assert_int_equal(result.count, KINDS);
+			sluice_scratch_destroy(scratch);
+			break;
+		}
+		assert_int_equal(status, SLUICE_ERR_NOMEM);
+		if (scratch)
+			assert_int_equal(result.count, 0);
+		sluice_scratch_destroy(scratch);
+		scratch = NULL;
+	}
+	oom_fail_at(1);
+	assert_null(sluice_matcher_create());
+	assert_true(oom_happened());
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -302,6 +411,9 @@ int main(void)
 		TEST(test_an_event_made_to_hurt_is_undecided_and_told),
 		TEST(test_strings_with_escapes_match_as_their_characters),
 		TEST(test_one_matcher_serves_two_scratches),
+		TEST(test_matching_allocates_nothing),
+		TEST(test_a_failed_allocation_leaves_the_matcher_as_it_was),
+		TEST(test_an_event_without_memory_matches_nothing_and_says_so),
 	};
 #undef TEST
 	return cmocka_run_group_tests(tests, NULL, NULL);
