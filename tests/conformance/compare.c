@@ -13,7 +13,7 @@
 #include "sluice/matcher.h"
 #include "sluice/pattern.h"
 
-enum { MAX_RULES = 4096, EVENTS = 6, MAX_FAILURES = 10 };
+enum { MAX_RULES = 4096, EVENTS = 12, MAX_FAILURES = 10 };
 
 struct slot {
 	uint64_t id; /* 0: empty */
@@ -28,7 +28,7 @@ struct run {
 	struct sluice_scratch *scratch;
 	struct slot slots[MAX_RULES];
 	size_t slot_count;
-	uint64_t next_id;
+	uint64_t generation;
 	size_t pairs, matches, invalid, unknown, failures;
 	uint64_t round, seed;
 };
@@ -76,35 +76,33 @@ static void fill_slot(struct run *run, struct slot *slot, struct sluice_str text
 	struct sluice_pattern *compiled = NULL;
 	struct sluice_event nothing = SLUICE_EVENT_INIT;
 	char reason[128];
+	/* Never used twice, so that a rule which was removed is noticed. */
+	uint64_t id = ++run->generation * MAX_RULES + (uint64_t)(slot - run->slots);
 	struct oracle_pattern *pattern = oracle_pattern_read(text, reason, sizeof(reason));
 	enum sluice_status status = sluice_pattern_compile(text, &compiled, NULL);
 	if (!pattern != (status != SLUICE_OK)) {
 		report(run, text, &nothing, "a pattern is valid for one and invalid for the other");
 	} else if (!pattern) {
 		run->invalid++;
-	} else if (sluice_matcher_add(run->matcher, run->next_id, compiled, NULL) != SLUICE_OK) {
+	} else if (sluice_matcher_add(run->matcher, id, compiled, NULL) != SLUICE_OK) {
 		fail(run, "a rule could not be added");
 	} else {
 		char *copy = malloc(text.len + 1);
 		if (!copy)
 			abort();
 		memcpy(copy, text.data, text.len);
-		*slot = (struct slot){ .id = run->next_id++,
-			               .text = { copy, text.len },
-			               .pattern = pattern };
+		*slot = (struct slot){ .id = id, .text = { copy, text.len }, .pattern = pattern };
 		pattern = NULL;
 	}
 	oracle_pattern_destroy(pattern);
 	sluice_pattern_destroy(compiled);
 }
 
-/* The slot of an id: ids are given in turn, so that a stale one is noticed. */
+/* The slot of an id, when the rule is still in it. */
 static struct slot *find_slot(struct run *run, uint64_t id)
 {
-	for (size_t i = 0; i < run->slot_count; i++)
-		if (run->slots[i].id == id)
-			return &run->slots[i];
-	return NULL;
+	struct slot *slot = &run->slots[id % MAX_RULES];
+	return slot->id == id ? slot : NULL;
 }
 
 static void check_flags(struct run *run, const struct sluice_match *result,
@@ -175,8 +173,9 @@ static void one_round(struct run *run)
 	struct oracle_pool pool = { 0 };
 	struct made_event events[EVENTS];
 	for (size_t i = 0; i < EVENTS; i++)
-		make_event(&pool, &run->dice, &events[i]);
-	size_t changes = run->slot_count / 4 + 1;
+		make_event(&pool, &run->dice, i ? &events[dice_below(&run->dice, i)] : NULL,
+		           &events[i]);
+	size_t changes = run->slot_count * 3 / 4 + 1;
 	for (size_t i = 0; i < changes; i++) {
 		struct slot *slot = &run->slots[dice_below(&run->dice, run->slot_count)];
 		clear_slot(run, slot);
@@ -213,7 +212,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	run.dice.state = run.seed;
-	run.next_id = 1;
 	run.matcher = sluice_matcher_create();
 	run.scratch = sluice_scratch_create();
 	while (run.pairs < pairs && run.failures < MAX_FAILURES)

@@ -14,8 +14,9 @@ struct made_event {
 	struct oracle_json *tree; /* what the payload was spelled from; NULL when it was damaged */
 };
 
-/* All memory comes from the pool. */
-void make_event(struct oracle_pool *pool, struct dice *dice, struct made_event *made);
+/* An event; with `like` (may be NULL) one that resembles it. All memory comes from the pool. */
+void make_event(struct oracle_pool *pool, struct dice *dice, const struct made_event *like,
+                struct made_event *made);
 
 /* The text of a pattern; mostly a valid one. */
 struct sluice_str make_pattern(struct oracle_pool *pool, struct dice *dice,

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "generate.h"
+#include "maker.h"
+
+static struct oracle_json *member(struct maker *m, struct oracle_json *object, const char *key,
+                                  struct oracle_json *value)
+{
+	value->key = make_word(m, key);
+	maker_append(object, value);
+	return object;
+}
+
+static struct oracle_json *operator_of(struct maker *m, const char *name,
+                                       struct oracle_json *operand)
+{
+	return member(m, make_node(m, ORACLE_OBJECT), name, operand);
+}
+
+static struct oracle_text part_of(struct maker *m, struct oracle_text chars, bool from_start)
+{
+	size_t len = maker_below(m, chars.len + 1);
+	return (struct oracle_text){ chars.chars + (from_start ? 0 : chars.len - len), len };
+}
+
+/* The same letters, some in another case. */
+static struct oracle_text recase(struct maker *m, struct oracle_text chars)
+{
+	static const uint32_t pairs[][2] = { { 0xc9, 0xe9 },    { 0xdf, 0x1e9e },
+		                             { 0x3c3, 0x3c2 },  { 0x3a3, 0x3c3 },
+		                             { 'K', 0x212a },   { 'S', 0x17f },
+		                             { 0x23a, 0x2c65 }, { 0x10400, 0x10428 } };
+	struct oracle_text out = { oracle_alloc(m->pool, (chars.len + 1) * sizeof(uint32_t)),
+		                   chars.len };
+	for (size_t i = 0; i < chars.len; i++) {
+		uint32_t c = chars.chars[i];
+		if (maker_chance(m, 50) && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+			c ^= 0x20;
+		for (size_t k = 0; k < sizeof(pairs) / sizeof(*pairs); k++) {
+			if (c == pairs[k][0] || c == pairs[k][1]) {
+				c = pairs[k][maker_below(m, 2)];
+				break;
+			}
+		}
+		out.chars[i] = c;
+	}
+	return out;
+}
+
+/* A wildcard that matches the characters: runs of them become stars. */
+static struct oracle_text wildcard_of(struct maker *m, struct oracle_text chars)
+{
+	struct oracle_text out = { oracle_alloc(m->pool, (chars.len * 3 + 2) * sizeof(uint32_t)),
+		                   0 };
+	for (size_t i = 0; i <= chars.len; i++) {
+		bool after_star = out.len && out.chars[out.len - 1] == '*' &&
+		                  (out.len < 2 || out.chars[out.len - 2] != '\\');
+		if (!after_star && maker_chance(m, 30)) {
+			out.chars[out.len++] = '*';
+			i += maker_chance(m, 50) ? maker_below(m, 3) : 0;
+		}
+		if (i >= chars.len)
+			break;
+		if (chars.chars[i] == '*' || chars.chars[i] == '\\')
+			out.chars[out.len++] = '\\';
+		out.chars[out.len++] = chars.chars[i];
+	}
+	return out;
+}
+
+static struct oracle_text some_filter(struct maker *m)
+{
+	static const char *const filters[] = { "#",   "+",  "a/#", "a/+",    "+/b",   "+/+",
+		                               "a/b", "/+", "a/",  "$SYS/#", "+/b/#", "#a" };
+	return make_word(m, filters[maker_below(m, maker_chance(m, 98) ? 11 : 12)]);
+}
+
+/* A filter that matches the characters, if they are a topic: levels become '+' or '#'. */
+static struct oracle_text filter_of(struct maker *m, struct oracle_text chars)
+{
+	struct oracle_text out = { oracle_alloc(m->pool, (chars.len + 2) * sizeof(uint32_t)), 0 };
+	if (chars.len == 0 || maker_chance(m, 20))
+		return some_filter(m);
+	for (size_t i = 0; i <= chars.len; i++) {
+		bool level = i == 0 || chars.chars[i - 1] == '/';
+		if (level && maker_chance(m, 30)) {
+			bool all = maker_chance(m, 40);
+			out.chars[out.len++] = all ? '#' : '+';
+			if (all)
+				break;
+			while (i < chars.len && chars.chars[i] != '/')
+				i++;
+		}
+		if (i < chars.len)
+			out.chars[out.len++] = chars.chars[i];
+	}
+	return out;
+}
+
+static struct oracle_text some_block(struct maker *m)
+{
+	static const char *const blocks[] = {
+		"10.0.0.0/8",    "10.1.2.3/32",   "0.0.0.0/0",       "10.128.0.0/9", "::/0",
+		"2001:db8::/32", "::ffff:0:0/96", "2001:db8::1/128", "10.0.0.0/08"
+	};
+	return make_word(m, blocks[maker_below(m, maker_chance(m, 98) ? 8 : 9)]);
+}
+
+/* A string operator and an operand near `chars`. */
+static const char *string_operator(struct maker *m, struct oracle_text chars,
+                                   struct oracle_text *operand)
+{
+	switch (maker_below(m, 5)) {
+	case 0:
+		*operand = part_of(m, chars, true);
+		return "prefix";
+	case 1:
+		*operand = part_of(m, chars, false);
+		return "suffix";
+	case 2:
+		*operand = recase(m, chars);
+		return "equals-ignore-case";
+	case 3:
+		*operand = filter_of(m, chars);
+		return "mqtt-topic";
+	default:
+		*operand = wildcard_of(m, chars);
+		return "wildcard";
+	}
+}
+
+static struct oracle_json *anything_but(struct maker *m, const struct oracle_json *leaf)
+{
+	struct oracle_json *list = make_node(m, ORACLE_ARRAY);
+	size_t count = 1 + maker_below(m, 3);
+	if (maker_chance(m, 40)) {
+		struct oracle_text operand;
+		const char *name = NULL;
+		for (size_t i = 0; i < count; i++) {
+			struct oracle_text chars =
+			        leaf->type == ORACLE_STRING && maker_chance(m, 30) ? leaf->text
+			                                                           : some_string(m);
+			const char *drawn = string_operator(m, chars, &operand);
+			if (name && name != drawn)
+				continue;
+			name = drawn;
+			maker_append(list, make_string(m, operand));
+		}
+		if (list->count == 1 && maker_chance(m, 70))
+			list = list->first;
+		return operator_of(m, "anything-but", operator_of(m, name, list));
+	}
+	bool strings = leaf->type == ORACLE_STRING ? maker_chance(m, 80) : maker_chance(m, 40);
+	for (size_t i = 0; i < count; i++)
+		maker_append(list, strings ? make_string(m, some_string(m))
+		                           : make_number(m, some_number_value(m)));
+	if (count == 1 && maker_chance(m, 70))
+		list = list->first;
+	return operator_of(m, "anything-but", list);
+}
+
+static struct oracle_json *numeric(struct maker *m, size_t value)
+{
+	static const char *const lower[] = { ">", ">=" };
+	static const char *const upper[] = { "<", "<=" };
+	struct oracle_json *list = make_node(m, ORACLE_ARRAY);
+	size_t low = maker_below(m, value + 1);
+	size_t high = value + maker_below(m, NUMBER_VALUES - value);
+	size_t kind = maker_below(m, 10);
+	if (kind == 0) {
+		maker_append(list, make_string(m, make_word(m, "=")));
+		maker_append(list, make_number(m, value));
+		return operator_of(m, "numeric", list);
+	}
+	if (kind < 7) {
+		maker_append(list, make_string(m, make_word(m, ONE_OF(m, lower))));
+		maker_append(list, make_number(m, low));
+	}
+	if (kind >= 4) {
+		maker_append(list, make_string(m, make_word(m, ONE_OF(m, upper))));
+		maker_append(list, make_number(m, high));
+	}
+	return operator_of(m, "numeric", list);
+}
+
+/* An alternative that often matches the leaf. */
+static struct oracle_json *alternative(struct maker *m, const struct oracle_json *leaf)
+{
+	if (maker_chance(m, 6))
+		leaf = some_scalar(m);
+	if (maker_chance(m, 8))
+		return operator_of(m, "exists",
+		                   make_node(m, maker_chance(m, 60) ? ORACLE_TRUE : ORACLE_FALSE));
+	if (maker_chance(m, 12))
+		return anything_but(m, leaf);
+	if (leaf->type == ORACLE_NUMBER) {
+		size_t value = number_value(m, leaf);
+		return maker_chance(m, 50) ? make_number(m, value) : numeric(m, value);
+	}
+	if (leaf->type != ORACLE_STRING)
+		return make_node(m, leaf->type);
+	struct oracle_text operand;
+	const char *name;
+	switch (maker_below(m, 12)) {
+	case 0:
+	case 1:
+	case 2:
+		return make_string(m, leaf->text);
+	case 3:
+		return operator_of(m, "exactly", make_string(m, leaf->text));
+	case 4:
+		if (!leaf->text.len || leaf->text.chars[0] > ':')
+			return make_string(m, leaf->text);
+		return operator_of(m, "cidr", make_string(m, some_block(m)));
+	case 5:
+		operand = recase(m, part_of(m, leaf->text, true));
+		return operator_of(m, "prefix",
+		                   operator_of(m, "equals-ignore-case", make_string(m, operand)));
+	case 6:
+		operand = recase(m, part_of(m, leaf->text, false));
+		return operator_of(m, "suffix",
+		                   operator_of(m, "equals-ignore-case", make_string(m, operand)));
+	default:
+		name = string_operator(m, leaf->text, &operand);
+		return operator_of(m, name, make_string(m, operand));
+	}
+}
+
+/* A leaf of a tree, and the keys on the way to it. */
+struct place {
+	struct oracle_text keys[8];
+	size_t count;
+	const struct oracle_json *leaf;
+};
+
+/* Walks down at random; stops at a scalar, or at something empty (then leaf is NULL). */
+static void some_place(struct maker *m, const struct oracle_json *tree, struct place *place)
+{
+	while (tree && (tree->type == ORACLE_OBJECT || tree->type == ORACLE_ARRAY)) {
+		const struct oracle_json *child = tree->first;
+		for (size_t skip = tree->count ? maker_below(m, tree->count) : 0; skip > 0; skip--)
+			child = child->next;
+		if (child && tree->type == ORACLE_OBJECT && place->count < 8)
+			place->keys[place->count++] = child->key;
+		tree = child;
+	}
+	place->leaf = tree;
+}
+
+static void mqtt_place(struct maker *m, const struct made_event *near, struct place *place)
+{
+	static const char *const names[] = { "topic",        "client_id",       "username",
+		                             "content_type", "response_topic",  "correlation_data",
+		                             "qos",          "retain",          "payload_format",
+		                             "payload",      "user_properties", "topik" };
+	const struct sluice_event *event = &near->event;
+	const struct sluice_str strings[] = { event->topic, event->client_id, event->username,
+		                              event->content_type, event->response_topic };
+	size_t which = maker_below(m, maker_chance(m, 98) ? 11 : 12);
+	place->keys[place->count++] = make_word(m, "$mqtt");
+	place->keys[place->count++] = make_word(m, names[which]);
+	if (which < 5 && strings[which].data)
+		place->leaf = make_string(m, make_text(m, strings[which]));
+	else if (which == 6)
+		place->leaf = make_number(m, maker_chance(m, 50) ? NUMBER_TWO : NUMBER_ZERO);
+	else if (which == 7)
+		place->leaf = make_node(m, maker_chance(m, 50) ? ORACLE_TRUE : ORACLE_FALSE);
+	else if (which == 10)
+		place->keys[place->count++] = some_key(m);
+}
+
+static struct oracle_json *find(struct oracle_json *object, struct oracle_text key)
+{
+	for (struct oracle_json *child = object->first; child; child = child->next)
+		if (oracle_text_equal(child->key, key))
+			return child;
+	return NULL;
+}
+
+/* Puts the list at the place, joining some keys by a dot; false when something else is there. */
+static bool insert(struct maker *m, struct oracle_json *pattern, const struct place *place,
+                   struct oracle_json *list)
+{
+	for (size_t i = 0; i < place->count;) {
+		struct oracle_text key = place->keys[i++];
+		while (i < place->count && maker_chance(m, 15)) {
+			struct oracle_text next = place->keys[i++];
+			struct oracle_text both = { NULL, key.len + 1 + next.len };
+			both.chars = oracle_alloc(m->pool, both.len * sizeof(uint32_t));
+			for (size_t k = 0; k < both.len; k++)
+				both.chars[k] = k < key.len    ? key.chars[k]
+				                : k == key.len ? '.'
+				                               : next.chars[k - key.len - 1];
+			key = both;
+		}
+		struct oracle_json *below_key = find(pattern, key);
+		if (below_key && (i == place->count || below_key->type != ORACLE_OBJECT))
+			return false;
+		if (!below_key) {
+			below_key = i == place->count ? list : make_node(m, ORACLE_OBJECT);
+			below_key->key = key;
+			maker_append(pattern, below_key);
+		}
+		pattern = below_key;
+	}
+	return true;
+}
+
+static void add_field(struct maker *m, struct oracle_json *pattern, const struct made_event *near,
+                      const struct oracle_json *tree)
+{
+	struct place place = { .count = 0 };
+	if (!tree && (near->event.topic.data || maker_chance(m, 30)) && maker_chance(m, 25)) {
+		mqtt_place(m, near, &place);
+	} else {
+		if (!tree)
+			tree = near->tree;
+		if (near->tree && near->tree->type != ORACLE_OBJECT && tree == near->tree) {
+			place.keys[place.count++] = make_word(m, "$mqtt");
+			place.keys[place.count++] = make_word(m, "value");
+		}
+		if (tree && maker_chance(m, 90))
+			some_place(m, tree, &place);
+		while (place.count < 3 &&
+		       (place.count == 0 || maker_chance(m, place.leaf ? 4 : 30)))
+			place.keys[place.count++] = some_key(m);
+	}
+	struct oracle_json *list = make_node(m, ORACLE_ARRAY);
+	size_t count = maker_chance(m, 60) ? 1 : 1 + maker_below(m, 3);
+	for (size_t i = 0; i < count; i++)
+		maker_append(list, alternative(m, place.leaf && (i == 0 || maker_chance(m, 40))
+		                                          ? place.leaf
+		                                          : some_scalar(m)));
+	if (maker_chance(m, place.leaf ? 6 : 60))
+		maker_append(list, operator_of(m, "exists", make_node(m, ORACLE_FALSE)));
+	insert(m, pattern, &place, list);
+}
+
+/* An object with several members, somewhere in the tree: fields below it are those of one rule that
+ * an array holds together. */
+static const struct oracle_json *some_object(struct maker *m, const struct oracle_json *tree,
+                                             struct place *place)
+{
+	while (tree && tree->count) {
+		const struct oracle_json *child = tree->first;
+		for (size_t skip = maker_below(m, tree->count); skip > 0; skip--)
+			child = child->next;
+		if (tree->type == ORACLE_OBJECT) {
+			if (child->type != ORACLE_OBJECT && child->type != ORACLE_ARRAY)
+				return tree;
+			if (place->count == 4 || (place->count && maker_chance(m, 30)))
+				return tree;
+			place->keys[place->count++] = child->key;
+		}
+		tree = child;
+	}
+	return NULL;
+}
+
+static void add_fields(struct maker *m, struct oracle_json *pattern, const struct made_event *near,
+                       int depth)
+{
+	size_t count = maker_chance(m, 50) ? 1 : 2 + maker_below(m, 2);
+	struct place place = { .count = 0 };
+	const struct oracle_json *inside = NULL;
+	if (near->tree && near->tree->type == ORACLE_OBJECT && maker_chance(m, 35))
+		inside = some_object(m, near->tree, &place);
+	if (inside && place.count && inside->type == ORACLE_OBJECT) {
+		struct oracle_json *branch = make_node(m, ORACLE_OBJECT);
+		for (size_t i = 0; i < count; i++)
+			add_field(m, branch, near, inside);
+		if (branch->count)
+			insert(m, pattern, &place, branch);
+	} else {
+		for (size_t i = 0; i < count; i++)
+			add_field(m, pattern, near, NULL);
+	}
+	if (depth > 0 && maker_chance(m, 15)) {
+		struct oracle_json *list = make_node(m, ORACLE_ARRAY);
+		size_t branches = maker_chance(m, 97) ? 2 + maker_below(m, 2) : 1;
+		for (size_t i = 0; i < branches; i++) {
+			struct oracle_json *branch = make_node(m, ORACLE_OBJECT);
+			add_fields(m, branch, near, depth - 1);
+			maker_append(list, branch);
+		}
+		/* Beside the fields at the top, or under one key of them. */
+		struct oracle_json *under = pattern;
+		if (maker_chance(m, 30) && pattern->first && pattern->first->type == ORACLE_OBJECT)
+			under = pattern->first;
+		if (!find(under, make_word(m, "$or")))
+			member(m, under, "$or", list);
+	}
+}
+
+struct sluice_str make_pattern(struct oracle_pool *pool, struct dice *dice,
+                               const struct made_event *near)
+{
+	struct maker m = { pool, dice };
+	struct oracle_json *pattern = make_node(&m, ORACLE_OBJECT);
+	add_fields(&m, pattern, near, 3);
+	struct sluice_str spelled = spell(pool, pattern, maker_chance(&m, 50) ? dice : NULL);
+	return maker_chance(&m, 1) ? make_damaged(&m, spelled) : spelled;
+}

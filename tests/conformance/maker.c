@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "maker.h"
+
+bool maker_chance(struct maker *m, unsigned percent)
+{
+	return dice_chance(m->dice, percent);
+}
+
+size_t maker_below(struct maker *m, size_t sides)
+{
+	return dice_below(m->dice, sides);
+}
+
+/* --- trees --- */
+
+struct oracle_json *make_node(struct maker *m, enum oracle_type type)
+{
+	struct oracle_json *json = oracle_alloc(m->pool, sizeof(*json));
+	json->type = type;
+	return json;
+}
+
+void maker_append(struct oracle_json *parent, struct oracle_json *child)
+{
+	struct oracle_json **end = &parent->first;
+	while (*end)
+		end = &(*end)->next;
+	*end = child;
+	parent->count++;
+}
+
+struct oracle_text make_text(struct maker *m, struct sluice_str bytes)
+{
+	struct oracle_text out;
+	oracle_text_decode(m->pool, bytes, true, &out);
+	return out;
+}
+
+struct oracle_text make_word(struct maker *m, const char *word)
+{
+	return make_text(m, sluice_str(word));
+}
+
+struct oracle_json *make_string(struct maker *m, struct oracle_text characters)
+{
+	struct oracle_json *json = make_node(m, ORACLE_STRING);
+	json->text = characters;
+	return json;
+}
+
+/* --- values --- */
+
+struct oracle_text some_key(struct maker *m)
+{
+	static const char *const usual[] = { "a", "b", "c" };
+	static const struct sluice_str odd[] = {
+		BYTES("a.b"),
+		BYTES(""),
+		BYTES("b.c"),
+		BYTES("."),
+		BYTES("a."),
+		BYTES("$mqtt"),
+		BYTES("$mqttx"),
+		BYTES("$mqtt.topic"),
+		BYTES("prefix"),
+		BYTES("é"),
+		BYTES("a\0b"),
+		BYTES("\xed\xa0\x80"),
+		BYTES("😀"),
+		BYTES("value"),
+		BYTES("a long key, of more than 16"),
+	};
+	if (maker_chance(m, 92))
+		return make_word(m, ONE_OF(m, usual));
+	return make_text(m, ONE_OF(m, odd));
+}
+
+struct oracle_text some_string(struct maker *m)
+{
+	static const struct sluice_str usual[] = {
+		BYTES("a"),   BYTES("ab"), BYTES("abc"), BYTES("ba"),
+		BYTES("aab"), BYTES("AB"), BYTES("aBa"), BYTES(""),
+	};
+	static const struct sluice_str odd[] = {
+		BYTES("É"),
+		BYTES("éa"),
+		BYTES("ß"),
+		BYTES("ẞa"),
+		BYTES("σς"),
+		BYTES("ΣΣ"),
+		BYTES("K"),
+		BYTES("\xe2\x84\xaa"),
+		BYTES("ſ"),
+		BYTES("S"),
+		BYTES("Ⱥ"),
+		BYTES("ⱥ"),
+		BYTES("𐐀"),
+		BYTES("𐐨"),
+		BYTES("😀a"),
+		BYTES("\xed\xa0\xbd"),
+		BYTES("\xed\xb8\x80"),
+		BYTES("a\0b"),
+		BYTES("a\0"),
+		BYTES("\\"),
+		BYTES("*"),
+		BYTES("a*b"),
+		BYTES("\""),
+		BYTES("\n"),
+		BYTES("10.1.2.3"),
+		BYTES("10.200.0.1"),
+		BYTES("10.1.2.03"),
+		BYTES("::ffff:10.1.2.3"),
+		BYTES("2001:db8::1"),
+		BYTES("2001:DB8:0:0:0:0:0:1"),
+		BYTES("::"),
+		BYTES("a/b"),
+		BYTES("a/b/c"),
+		BYTES("a/"),
+		BYTES("/a"),
+		BYTES("$SYS/a"),
+		BYTES("a/+"),
+		BYTES("1"),
+		BYTES("1e3"),
+		BYTES("true"),
+		BYTES("null"),
+		BYTES("a string that is longer than sixteen bytes, aab"),
+	};
+	struct oracle_text chars =
+	        make_text(m, maker_chance(m, 70) ? ONE_OF(m, usual) : ONE_OF(m, odd));
+	if (maker_chance(m, 8)) {
+		struct oracle_text more = make_text(m, ONE_OF(m, usual));
+		struct oracle_text both = { NULL, chars.len + more.len };
+		both.chars = oracle_alloc(m->pool, (both.len + 1) * sizeof(*both.chars));
+		for (size_t i = 0; i < both.len; i++)
+			both.chars[i] = i < chars.len ? chars.chars[i] : more.chars[i - chars.len];
+		return both;
+	}
+	return chars;
+}
+
+/* Spellings of one value each, ascending. */
+static const char *const numbers[][5] = {
+	{ "-1e400", "-10e399", "-0.1E401", "-1e+400", "-1.000e400" },
+	{ "-9007199254740993", "-9007199254740993.0", "-9007199254740993e0",
+	  "-9.007199254740993e15", "-90071992547409930e-1" },
+	{ "-1", "-1.0", "-1e0", "-10e-1", "-0.1e1" },
+	{ "-1e-400", "-10e-401", "-0.1E-399", "-1.0e-400", "-1e-0400" },
+	{ "0", "-0", "0.0", "0e99999999999999999999", "-0.000e-7" },
+	{ "1e-99999999999999999999", "1e-99999999999999999998", "1.0e-99999999999999999999",
+	  "1E-9999999999999999999999", "10e-99999999999999999999" },
+	{ "0.1", "1e-1", "0.10", "10E-2", "0.01e1" },
+	{ "0.1000000000000000055511151231257827", "1000000000000000055511151231257827e-34",
+	  "0.10000000000000000555111512312578270", "1.000000000000000055511151231257827e-1",
+	  "0.01000000000000000055511151231257827e1" },
+	{ "1", "1.0", "1e0", "10e-1", "0.1E+1" },
+	{ "1.00000000000000000001", "1.000000000000000000010", "100000000000000000001e-20",
+	  "10000000000000000000.1e-19", "0.100000000000000000001e1" },
+	{ "2", "2.0", "2e0", "20e-1", "0.2e1" },
+	{ "1000", "1e3", "1E+3", "1000.000", "0.001e6" },
+	{ "9007199254740992", "9007199254740992.0", "9.007199254740992e15", "90071992547409920E-1",
+	  "9007199254740992e0" },
+	{ "9007199254740993", "9007199254740993.0", "9.007199254740993e15", "90071992547409930E-1",
+	  "9007199254740993e0" },
+	{ "12345678901234567890123", "12345678901234567890123.0", "1.2345678901234567890123e22",
+	  "123456789012345678901230e-1", "12345678901234567890123e0" },
+	{ "12345678901234567890124", "12345678901234567890124.0", "1.2345678901234567890124e22",
+	  "123456789012345678901240e-1", "12345678901234567890124e0" },
+	{ "1e400", "10e399", "0.1E401", "1e+400", "1.000e400" },
+	{ "1e99999999999999999999", "1e99999999999999999998", "1.0e99999999999999999999",
+	  "1E9999999999999999999999", "10e99999999999999999999" },
+};
+_Static_assert(sizeof(numbers) / sizeof(*numbers) == NUMBER_VALUES, "one row for each value");
+
+size_t some_number_value(struct maker *m)
+{
+	return maker_chance(m, 70) ? NUMBER_ZERO + maker_below(m, NUMBER_TWO - NUMBER_ZERO + 1)
+	                           : maker_below(m, NUMBER_VALUES);
+}
+
+struct oracle_json *make_number(struct maker *m, size_t value)
+{
+	struct oracle_json *json = make_node(m, ORACLE_NUMBER);
+	json->text = make_word(m, numbers[value][maker_chance(m, 60) ? 0 : maker_below(m, 5)]);
+	return json;
+}
+
+/* Which of `numbers` it is. */
+size_t number_value(struct maker *m, const struct oracle_json *json)
+{
+	for (size_t i = 0; i < NUMBER_VALUES; i++)
+		for (size_t k = 0; k < 5; k++)
+			if (oracle_text_is(json->text, numbers[i][k]))
+				return i;
+	return some_number_value(m);
+}
+
+struct oracle_json *some_scalar(struct maker *m)
+{
+	size_t kind = maker_below(m, 10);
+	if (kind < 5)
+		return make_string(m, some_string(m));
+	if (kind < 8)
+		return make_number(m, some_number_value(m));
+	return make_node(m, (enum oracle_type)maker_below(m, 3));
+}
+
+struct sluice_str make_damaged(struct maker *m, struct sluice_str payload)
+{
+	static const char bytes[] = "{}[]\",:\\0e.-x \x80\xff\x01";
+	char *out = oracle_alloc(m->pool, payload.len + 2);
+	size_t at = maker_below(m, payload.len);
+	size_t len = 0;
+	size_t how = maker_below(m, 3);
+	for (size_t i = 0; i < payload.len; i++) {
+		if (i == at && how != 2)
+			out[len++] = bytes[maker_below(m, sizeof(bytes) - 1)];
+		if (i != at || how == 1)
+			out[len++] = payload.data[i];
+	}
+	return (struct sluice_str){ out, len };
+}

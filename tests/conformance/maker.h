@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* What events and patterns are made of: a few keys and values, so that they often meet. */
+#ifndef MAKER_H
+#define MAKER_H
+
+#include "spell.h"
+
+struct maker {
+	struct oracle_pool *pool;
+	struct dice *dice;
+};
+
+/* A sluice_str that may stand in a static table. */
+#define BYTES(literal)                                                                             \
+	{                                                                                          \
+		(literal), sizeof(literal) - 1                                                     \
+	}
+
+#define ONE_OF(maker, list) ((list)[maker_below((maker), sizeof(list) / sizeof(*(list)))])
+
+bool maker_chance(struct maker *maker, unsigned percent);
+size_t maker_below(struct maker *maker, size_t sides);
+
+/* Trees. */
+struct oracle_json *make_node(struct maker *maker, enum oracle_type type);
+struct oracle_json *make_string(struct maker *maker, struct oracle_text characters);
+void maker_append(struct oracle_json *parent, struct oracle_json *child);
+/* UTF-8 (half surrogates as three bytes) into characters. */
+struct oracle_text make_text(struct maker *maker, struct sluice_str bytes);
+struct oracle_text make_word(struct maker *maker, const char *ascii);
+
+/* Drawn at random. */
+struct oracle_text some_key(struct maker *maker);
+struct oracle_text some_string(struct maker *maker);
+struct oracle_json *some_scalar(struct maker *maker);
+
+/* Numbers: some values, ascending, each in one of several spellings. */
+enum { NUMBER_VALUES = 18, NUMBER_ZERO = 4, NUMBER_TWO = 10 };
+size_t some_number_value(struct maker *maker);
+struct oracle_json *make_number(struct maker *maker, size_t value);
+/* Which of the values a number is. */
+size_t number_value(struct maker *maker, const struct oracle_json *number);
+
+/* Changes, drops or doubles a byte. */
+struct sluice_str make_damaged(struct maker *maker, struct sluice_str text);
+
+#endif
