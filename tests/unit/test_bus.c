@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/buffer.h"
 #include "sluice/rule.h"
 
@@ -135,6 +136,28 @@ static void test_more_than_256_filters_are_too_many(void **state)
 	sluice_buffer_finish(&buf);
 }
 
+static void test_any_allocation_may_fail(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (bool failed = true; failed;) {
+		struct sluice_bus *bus;
+		struct sluice_error error;
+
+		oom_fail_at(++n);
+		enum sluice_status status = sluice_bus_parse(
+		        SLUICE_STR("{\"name\":\"b\",\"description\":\"d\",\"topics\":[\"a\",\"b\"],"
+		                   "\"exclude\":[\"c\"]}"),
+		        &bus, &error);
+		failed = oom_happened();
+		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		assert_int_equal(bus == NULL, failed);
+		sluice_bus_destroy(bus);
+	}
+	assert_true(n > 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_a_bus_is_written_on_one_line),
 		cmocka_unit_test(test_a_faulty_bus_is_refused_with_its_place),
 		cmocka_unit_test(test_more_than_256_filters_are_too_many),
+		cmocka_unit_test(test_any_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/buffer.h"
 #include "sluice/rule.h"
 
@@ -366,6 +367,35 @@ static void test_states_have_names(void **state)
 	assert_false(sluice_rule_state_parse(SLUICE_STR(""), &parsed));
 }
 
+static void test_any_allocation_may_fail(void **state)
+{
+	static const char text[] =
+	        "{\"name\":\"r\",\"bus\":\"b\",\"description\":\"d\",\"pattern\":{\"a\":[{"
+	        "\"wildcard\":\"x*\"}],"
+	        "\"$or\":[{\"b\":[1]},{\"c\":[{\"numeric\":[\">\",1]}]}]},\"targets\":["
+	        "{\"id\":\"a\",\"topic\":\"x/{$['k']}/{$.a.b[0]}\",\"input_path\":\"$.a\"},"
+	        "{\"id\":\"b\",\"consumer\":\"c\",\"input\":[1],\"content_type\":\"t\"},"
+	        "{\"id\":\"c\",\"bus\":\"o\",\"input_transformer\":{\"paths\":{\"x\":\"$.x\"},"
+	        "\"template\":\"{\\\"x\\\":<x>}\"}}]}";
+	size_t n = 0;
+
+	(void)state;
+	for (bool failed = true; failed;) {
+		struct sluice_rule *rule;
+		struct sluice_error error;
+
+		oom_fail_at(++n);
+		enum sluice_status status = sluice_rule_parse(SLUICE_STR(text), &rule, &error);
+		failed = oom_happened();
+		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		assert_int_equal(rule == NULL, failed);
+		if (failed)
+			assert_string_equal(error.message, "out of memory");
+		sluice_rule_destroy(rule);
+	}
+	assert_true(n > 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_a_node_of_a_larger_document_has_places_of_its_own),
 		cmocka_unit_test(test_names_are_1_to_64_plain_characters),
 		cmocka_unit_test(test_states_have_names),
+		cmocka_unit_test(test_any_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/json.h"
 #include "sluice/pattern.h"
 #include "sluice/transform.h"
@@ -469,6 +470,36 @@ static void test_times_are_written_as_rfc_3339(void **state)
 	assert_string_equal(sluice_time_format(INT64_MIN, buf), "1970-01-01T00:00:00.000Z");
 }
 
+static void test_any_allocation_may_fail_while_applying(void **state)
+{
+	struct sluice_event event = make_event(SLUICE_STR("{\"a\":\"\\u0041\",\"b\":[1]}"));
+	struct sluice_vars vars = { .event = &event, .rule = SLUICE_STR("hot") };
+	struct sluice_json_doc *doc;
+	struct sluice_transform *made;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(
+	        sluice_json_parse(SLUICE_STR("{\"paths\":{\"a\":\"$.a\",\"b\":\"$.b\"},"
+	                                     "\"template\":\"<a><b><a><b><sluice.event><sluice."
+	                                     "event><sluice.event><sluice.event><sluice.event>\"}"),
+	                          0, 8, &doc, NULL),
+	        SLUICE_OK);
+	assert_int_equal(sluice_transform_from_json(sluice_json_root(doc), &made, NULL), SLUICE_OK);
+	sluice_json_destroy(doc);
+	for (bool failed = true; failed;) {
+		struct sluice_buffer out = { 0 };
+
+		oom_fail_at(++n);
+		enum sluice_status status = sluice_transform_apply(made, &vars, &out, NULL);
+		failed = oom_happened();
+		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		sluice_buffer_finish(&out);
+	}
+	sluice_transform_destroy(made);
+	assert_true(n > 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +518,7 @@ int main(void)
 		cmocka_unit_test(test_the_limit_of_the_buffer_bounds_the_payload),
 		cmocka_unit_test(test_a_transformer_tells_which_metadata_it_reads),
 		cmocka_unit_test(test_times_are_written_as_rfc_3339),
+		cmocka_unit_test(test_any_allocation_may_fail_while_applying),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

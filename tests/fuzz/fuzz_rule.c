@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * The reader of rules and of buses on any text. What it takes is written back as text that it takes
+ * again, and that is written the same; what it refuses has a status, a place and a message to show.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "sluice/buffer.h"
+#include "sluice/rule.h"
+#include "text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_error(enum sluice_status status, const struct sluice_error *error)
+{
+	struct sluice_str message = sluice_str(error->message);
+	struct sluice_str place = sluice_str(error->place);
+
+	check(error->code == status);
+	check(message.len > 0 && sluice_text_utf8_length(message) == message.len);
+	check(place.len > 0 && place.data[0] == '$' && sluice_text_utf8_length(place) == place.len);
+}
+
+static void check_rule(struct sluice_str text)
+{
+	struct sluice_error error = { 0 };
+	struct sluice_rule *rule, *again;
+	enum sluice_status status = sluice_rule_parse(text, &rule, &error);
+
+	if (status) {
+		check(!rule);
+		check_error(status, &error);
+		return;
+	}
+	struct sluice_buffer first = { 0 }, second = { 0 };
+	sluice_rule_write(rule, &first);
+	check(!first.failed && !memchr(first.data, '\n', first.len));
+	/* Escapes that were in names and defaults that were left out can make it longer. */
+	if (first.len <= SLUICE_RULE_MAX_BYTES) {
+		check(sluice_rule_parse(sluice_buffer_str(&first), &again, &error) == SLUICE_OK);
+		check(again->target_count == rule->target_count && again->state == rule->state &&
+		      again->metadata == rule->metadata);
+		sluice_rule_write(again, &second);
+		check(sluice_str_equal(sluice_buffer_str(&first), sluice_buffer_str(&second)));
+		sluice_rule_destroy(again);
+	}
+	sluice_rule_destroy(rule);
+	sluice_buffer_finish(&first);
+	sluice_buffer_finish(&second);
+}
+
+static void check_bus(struct sluice_str text)
+{
+	struct sluice_error error = { 0 };
+	struct sluice_bus *bus, *again;
+	enum sluice_status status = sluice_bus_parse(text, &bus, &error);
+
+	if (status) {
+		check(!bus);
+		check_error(status, &error);
+		return;
+	}
+	struct sluice_buffer first = { 0 }, second = { 0 };
+	sluice_bus_write(bus, &first);
+	check(sluice_bus_parse(sluice_buffer_str(&first), &again, &error) == SLUICE_OK);
+	sluice_bus_write(again, &second);
+	check(sluice_str_equal(sluice_buffer_str(&first), sluice_buffer_str(&second)));
+	sluice_bus_destroy(again);
+	sluice_bus_destroy(bus);
+	sluice_buffer_finish(&first);
+	sluice_buffer_finish(&second);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sluice_str text = { (const char *)data, size };
+
+	check_rule(text);
+	check_bus(text);
+	return 0;
+}
