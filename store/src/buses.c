@@ -108,6 +108,16 @@ enum sluice_status sluice_store_put_bus(struct sluice_store *store, const struct
 	return status;
 }
 
+int store_delete_bus_row(struct sluice_store *store, struct sluice_str name)
+{
+	int rc;
+	sqlite3_stmt *stmt = store_prepare(store, SQL_BUS_DELETE, &rc);
+	if (!stmt)
+		return rc;
+	store_bind(stmt, 1, name);
+	return store_finish(stmt);
+}
+
 static enum sluice_status delete_bus(struct sluice_store *store, struct sluice_str name,
                                      int64_t if_revision, struct sluice_error *error)
 {
@@ -129,13 +139,8 @@ static enum sluice_status delete_bus(struct sluice_store *store, struct sluice_s
 		return store_error(store, SLUICE_ERR_CONFLICT, error,
 		                   "the bus \"%.*s\" has rules: delete or move them first",
 		                   (int)name.len, name.data);
-	if (rc == SQLITE_OK) {
-		sqlite3_stmt *stmt = store_prepare(store, SQL_BUS_DELETE, &rc);
-		if (stmt) {
-			store_bind(stmt, 1, name);
-			rc = store_finish(stmt);
-		}
-	}
+	if (rc == SQLITE_OK)
+		rc = store_delete_bus_row(store, name);
 	return store_fault(store, rc, doing, error);
 }
 

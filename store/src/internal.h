@@ -9,6 +9,9 @@
 #include "seen.h"
 #include "sluice_store/store.h"
 
+/* A flag beside SLUICE_STORE_CREATE and _READ_ONLY: an older schema is read as it is. */
+enum { STORE_ANY_SCHEMA = 1 << 8 };
+
 /* The statements, prepared when first used; their texts stand in sql.c in this order. */
 enum store_sql {
 	SQL_BEGIN,
@@ -26,6 +29,8 @@ enum store_sql {
 	SQL_RULE_TARGETS,
 	SQL_RULES_LIST,
 	SQL_RULES_SINCE,
+	SQL_RULE_NAMES,
+	SQL_BUS_NAMES,
 	SQL_RULE_UPSERT,
 	SQL_RULE_STATE,
 	SQL_RULE_DELETE,
@@ -128,6 +133,9 @@ enum sluice_status store_ensure_current(struct sluice_store *store, struct sluic
 int store_schema_complete(sqlite3 *db, char *missing, size_t size);
 /* PRAGMA quick_check's first complaint about the file's structure, or "". */
 int store_quick_check(sqlite3 *db, char *complaint, size_t size);
+/* Gives a file that root makes at path to the owner of its folder: a broker that gave up its
+ * privileges must be able to write it. False: errno says why. */
+bool store_give_away(int fd, const char *path);
 void store_note_wal(struct sluice_store *store);
 
 /* --- rows --- */
@@ -198,6 +206,10 @@ enum sluice_status store_put_rule_columns(struct sluice_store *store, const stru
 enum sluice_status store_put_bus_columns(struct sluice_store *store, const struct store_bus *bus,
                                          int64_t if_revision, int64_t *revision,
                                          struct sluice_error *error);
+
+/* Deletes the row of that name, if there is one. Return an SQLite code. */
+int store_delete_rule_row(struct sluice_store *store, struct sluice_str name);
+int store_delete_bus_row(struct sluice_store *store, struct sluice_str name);
 
 /* Whether an if_revision given by a caller allows a change of what has this revision (0: nothing
  * is there). what: "rule", "bus". */

@@ -51,8 +51,21 @@ static bool folder_writable(const char *path)
 	return writable;
 }
 
-/* Makes an empty file. When root makes it, it is its folder's owner's: a broker that gave up its
- * privileges must be able to write it. SQLite gives the WAL the owner of the file. */
+bool store_give_away(int fd, const char *path)
+{
+	if (geteuid() != 0)
+		return true;
+	struct stat folder_stat;
+	char *folder = folder_of(path);
+	if (!folder)
+		errno = ENOMEM;
+	bool given = folder && stat(folder, &folder_stat) == 0 &&
+	             fchown(fd, folder_stat.st_uid, folder_stat.st_gid) == 0;
+	free(folder);
+	return given;
+}
+
+/* Makes an empty file. SQLite gives the WAL the owner and the mode of the file. */
 static enum sluice_status make_file(const struct sluice_store *store, struct sluice_error *error)
 {
 	int fd = open(store->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0660);
@@ -63,15 +76,7 @@ static enum sluice_status make_file(const struct sluice_store *store, struct slu
 		                   errno == EACCES || errno == EROFS ? SLUICE_ERR_READ_ONLY
 		                                                     : SLUICE_ERR_IO,
 		                   error, "can't be made: %s", strerror(errno));
-	int failure = 0;
-	if (geteuid() == 0) {
-		struct stat folder_stat;
-		char *folder = folder_of(store->path);
-		if (!folder || stat(folder, &folder_stat) != 0 ||
-		    fchown(fd, folder_stat.st_uid, folder_stat.st_gid) != 0)
-			failure = folder ? errno : ENOMEM;
-		free(folder);
-	}
+	int failure = store_give_away(fd, store->path) ? 0 : errno;
 	close(fd);
 	if (failure) {
 		unlink(store->path);
@@ -217,7 +222,7 @@ static enum sluice_status check_identity(const struct sluice_store *store,
 		return store_error(store, SLUICE_ERR_VERSION, error,
 		                   "made by a newer Sluice (schema %lld; this one knows %zu)",
 		                   (long long)identity->version, store_migration_count);
-	if (store->flags & SLUICE_STORE_READ_ONLY &&
+	if (store->flags & SLUICE_STORE_READ_ONLY && !(store->flags & STORE_ANY_SCHEMA) &&
 	    identity->version < (int64_t)store_migration_count)
 		return store_error(
 		        store, SLUICE_ERR_READ_ONLY, error,
@@ -277,6 +282,8 @@ static enum sluice_status check_file(struct sluice_store *store, sqlite3 *db, co
 		*rc = store_migrate(db, store_migrations, store_migration_count);
 	if (*rc != SQLITE_OK)
 		return store_status(*rc);
+	if (store->flags & STORE_ANY_SCHEMA)
+		return SLUICE_OK;
 	*doing = "can't be checked";
 	*rc = store_schema_complete(db, complaint, sizeof(complaint));
 	if (*rc == SQLITE_OK && complaint[0])

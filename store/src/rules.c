@@ -222,7 +222,7 @@ enum sluice_status sluice_store_set_rule_state(struct sluice_store *store, struc
 	return store_write_end(store, status, error);
 }
 
-static int delete_row(struct sluice_store *store, struct sluice_str name)
+int store_delete_rule_row(struct sluice_store *store, struct sluice_str name)
 {
 	int rc;
 	sqlite3_stmt *stmt = store_prepare(store, SQL_RULE_DELETE, &rc);
@@ -240,8 +240,8 @@ enum sluice_status sluice_store_delete_rule(struct sluice_store *store, struct s
 		return status;
 	status = look_up(store, name, if_revision, error);
 	if (status == SLUICE_OK)
-		status = store_fault(store, delete_row(store, name), "the rule can't be deleted",
-		                     error);
+		status = store_fault(store, store_delete_rule_row(store, name),
+		                     "the rule can't be deleted", error);
 	return store_write_end(store, status, error);
 }
 

@@ -45,6 +45,8 @@ static const char *const texts[SQL_COUNT] = {
 	                                " AND (?5 IS NULL OR r.state = ?5)"
 	                                " ORDER BY r.name LIMIT ?6",
 	[SQL_RULES_SINCE] = RULE_COLUMNS "WHERE r.revision > ?1 ORDER BY r.revision",
+	[SQL_RULE_NAMES] = "SELECT name FROM rules",
+	[SQL_BUS_NAMES] = "SELECT name FROM buses WHERE name <> 'default'",
 	[SQL_RULE_UPSERT] = "INSERT INTO rules (name, bus, state, description, metrics, pattern)"
 	                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET"
 	                    " bus = ?2, state = ?3, description = ?4, metrics = ?5, pattern = ?6",
