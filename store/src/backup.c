@@ -44,6 +44,8 @@ static enum sluice_status copy_out(struct sluice_store *store, const char *part,
 	        part, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 	        NULL);
 	if (rc == SQLITE_OK)
+		rc = store_configure(copy);
+	if (rc == SQLITE_OK)
 		rc = copy_database(copy, store->db);
 	/* The copy says, as the store does, that it has a WAL: it is to be one file. */
 	if (rc == SQLITE_OK)
@@ -311,6 +313,8 @@ static enum sluice_status check_copy(struct sluice_store *backup, struct sluice_
 	                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 	                                 SQLITE_OPEN_EXRESCODE,
 	                         NULL);
+	if (rc == SQLITE_OK)
+		rc = store_configure(copy);
 	if (rc == SQLITE_OK)
 		rc = copy_database(copy, backup->db);
 	store_finalize_all(backup);

@@ -129,6 +129,8 @@ enum sluice_status store_connect(struct sluice_store *store, sqlite3 **db,
                                  struct sluice_error *error);
 /* Makes sure that db is the file that is at the path now. Not within a transaction. */
 enum sluice_status store_ensure_current(struct sluice_store *store, struct sluice_error *error);
+/* What every connection of ours is given. Returns an SQLite code. */
+int store_configure(sqlite3 *db);
 /* Whether every table and trigger of the latest schema is there; else *missing names one. */
 int store_schema_complete(sqlite3 *db, char *missing, size_t size);
 /* PRAGMA quick_check's first complaint about the file's structure, or "". */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "functions.h"
 #include "internal.h"
 #include "migrations.h"
 
@@ -136,6 +137,19 @@ int store_quick_check(sqlite3 *db, char *complaint, size_t size)
 	return sqlite3_finalize(stmt);
 }
 
+int store_configure(sqlite3 *db)
+{
+	/* Whatever stands in the file's schema is hostile: it may call no function with side
+	 * effects. */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	sqlite3_busy_timeout(db, SLUICE_STORE_BUSY_TIMEOUT_MS);
+	return store_add_functions(db);
+}
+
 int store_schema_complete(sqlite3 *db, char *missing, size_t size)
 {
 	sqlite3 *model = NULL;
@@ -143,6 +157,8 @@ int store_schema_complete(sqlite3 *db, char *missing, size_t size)
 	missing[0] = 0;
 	int rc = sqlite3_open_v2(":memory:", &model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 	                         NULL);
+	if (rc == SQLITE_OK)
+		rc = store_configure(model);
 	if (rc == SQLITE_OK)
 		rc = store_migrate(model, store_migrations, store_migration_count);
 	if (rc == SQLITE_OK)
@@ -168,20 +184,6 @@ int store_schema_complete(sqlite3 *db, char *missing, size_t size)
 	int finalized = sqlite3_finalize(wanted);
 	sqlite3_close(model);
 	return rc == SQLITE_OK ? finalized : rc;
-}
-
-static void configure(sqlite3 *db)
-{
-	/* Whatever stands in the file's schema is hostile: it may call no function with side
-	 * effects. */
-	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-	/* Until the file is known to be ours, closing it must not fold its WAL in. */
-	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_busy_timeout(db, SLUICE_STORE_BUSY_TIMEOUT_MS);
 }
 
 struct identity {
@@ -347,8 +349,11 @@ static enum sluice_status connect_once(struct sluice_store *store, bool immutabl
 		                      NULL);
 	enum sluice_status status = store_status(*rc);
 	if (status == SLUICE_OK) {
-		configure(*db);
-		status = check_file(store, *db, &doing, rc, error);
+		/* Until the file is known to be ours, closing it must not fold its WAL in. */
+		sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		*rc = store_configure(*db);
+		status = *rc == SQLITE_OK ? check_file(store, *db, &doing, rc, error)
+		                          : store_status(*rc);
 	}
 	if (status == SLUICE_OK) {
 		sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -362,7 +367,9 @@ static enum sluice_status connect_once(struct sluice_store *store, bool immutabl
 			status = store_fault(store, *rc, doing, error);
 		else
 			status = store_error(store, status, error, "%s: %s", doing,
-			                     *db ? sqlite3_errmsg(*db) : sqlite3_errstr(*rc));
+			                     *db && sqlite3_extended_errcode(*db) == *rc
+			                             ? sqlite3_errmsg(*db)
+			                             : sqlite3_errstr(*rc));
 	}
 	sqlite3_close(*db);
 	*db = NULL;
