@@ -57,12 +57,12 @@ static void report(struct run *run, struct sluice_str text, const struct sluice_
 	struct oracle_pool pool = { 0 };
 	struct sluice_event event = *publish;
 	char what[256];
-	if (pair_agrees(text, &event, what, sizeof(what))) {
+	if (pair_compare(text, &event, what, sizeof(what)) == PAIR_AGREES) {
 		fail(run, in_matcher);
 		printf("\t(only among the other %zu rules)\n", sluice_matcher_count(run->matcher));
 	} else {
 		pair_shrink(&pool, &text, &event);
-		pair_agrees(text, &event, what, sizeof(what));
+		pair_compare(text, &event, what, sizeof(what));
 		fail(run, what);
 	}
 	pair_print(text, &event);
@@ -164,7 +164,7 @@ static void check_alone(struct run *run, const struct sluice_event *event)
 {
 	struct slot *slot = &run->slots[dice_below(&run->dice, run->slot_count)];
 	char what[256];
-	if (slot->id != 0 && !pair_agrees(slot->text, event, what, sizeof(what)))
+	if (slot->id != 0 && pair_compare(slot->text, event, what, sizeof(what)) != PAIR_AGREES)
 		report(run, slot->text, event, "");
 }
 

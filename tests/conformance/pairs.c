@@ -7,52 +7,55 @@
 #include "sluice/matcher.h"
 #include "sluice/pattern.h"
 
-static bool engine_agrees(const struct sluice_pattern *pattern, const struct sluice_event *event,
-                          bool expected, char *what, size_t size)
+static enum pair_outcome ask_engine(const struct sluice_pattern *pattern,
+                                    const struct sluice_event *event, bool expected, char *what,
+                                    size_t size)
 {
 	struct sluice_matcher *matcher = sluice_matcher_create();
 	struct sluice_scratch *scratch = sluice_scratch_create();
 	struct sluice_match result = { 0 };
-	bool agrees = false;
+	enum pair_outcome outcome = PAIR_DIFFERS;
 	if (sluice_matcher_add(matcher, 1, pattern, NULL) != SLUICE_OK ||
 	    sluice_match(matcher, scratch, event, &result) != SLUICE_OK)
 		snprintf(what, size, "the engine failed");
 	else if (result.undecided)
-		snprintf(what, size, "the matcher could not decide");
+		outcome = PAIR_UNDECIDED;
 	else if ((result.count == 1) != expected)
 		snprintf(what, size, "expected %s, got %s", expected ? "match" : "nomatch",
 		         expected ? "nomatch" : "match");
 	else
-		agrees = true;
+		outcome = PAIR_AGREES;
 	sluice_scratch_destroy(scratch);
 	sluice_matcher_destroy(matcher);
-	return agrees;
+	if (outcome == PAIR_UNDECIDED)
+		snprintf(what, size, "the matcher could not decide");
+	return outcome;
 }
 
-bool pair_agrees(struct sluice_str text, const struct sluice_event *publish, char *what,
-                 size_t size)
+enum pair_outcome pair_compare(struct sluice_str text, const struct sluice_event *publish,
+                               char *what, size_t size)
 {
 	char reason[128] = "";
 	struct sluice_error error = { 0 };
 	struct sluice_pattern *compiled = NULL;
 	struct oracle_pattern *pattern = oracle_pattern_read(text, reason, sizeof(reason));
 	sluice_pattern_compile(text, &compiled, &error);
-	bool agrees = true;
+	enum pair_outcome outcome = PAIR_AGREES;
 	if (!pattern != !compiled) {
-		agrees = false;
+		outcome = PAIR_DIFFERS;
 		snprintf(what, size, "expected %s %s, got %s %s: %s", pattern ? "valid" : "invalid",
 		         reason, compiled ? "valid" : "invalid", error.place, error.message);
 	} else if (pattern) {
 		struct oracle_event *event = oracle_event_read(publish);
 		enum oracle_verdict verdict = oracle_match(pattern, event);
 		if (verdict != ORACLE_UNKNOWN)
-			agrees = engine_agrees(compiled, publish, verdict == ORACLE_MATCH, what,
-			                       size);
+			outcome =
+			        ask_engine(compiled, publish, verdict == ORACLE_MATCH, what, size);
 		oracle_event_destroy(event);
 	}
 	sluice_pattern_destroy(compiled);
 	oracle_pattern_destroy(pattern);
-	return agrees;
+	return outcome;
 }
 
 /* --- shrinking --- */
@@ -69,7 +72,7 @@ struct shrinker {
 static bool still_differs(struct shrinker *s)
 {
 	char what[256];
-	return !pair_agrees(*s->pattern, s->event, what, sizeof(what));
+	return pair_compare(*s->pattern, s->event, what, sizeof(what)) != PAIR_AGREES;
 }
 
 /* Keeps the tree as it is now when that still differs. */

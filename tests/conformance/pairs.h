@@ -7,12 +7,18 @@
 #include "spell.h"
 #include "sluice/event.h"
 
+enum pair_outcome {
+	PAIR_AGREES,
+	PAIR_DIFFERS,
+	PAIR_UNDECIDED, /* the matcher ran out of its budget for an event */
+};
+
 /*
- * Asks both about one pattern in a matcher of its own, and explain. False when they differ; then
- * what (cut to size) says how.
+ * Asks both about one pattern in a matcher of its own. When they do not agree `what` (cut to size)
+ * says how.
  */
-bool pair_agrees(struct sluice_str pattern, const struct sluice_event *event, char *what,
-                 size_t size);
+enum pair_outcome pair_compare(struct sluice_str pattern, const struct sluice_event *event,
+                               char *what, size_t size);
 
 /* Makes pattern and event smaller for as long as they still differ. Memory comes from the pool. */
 void pair_shrink(struct oracle_pool *pool, struct sluice_str *pattern, struct sluice_event *event);
