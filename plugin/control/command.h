@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * A command of the control API: a table entry, and a function that runs it on the store's thread.
+ * Each stands in a file of its own; adding one touches that file and the table in commands.c. What
+ * a command takes is checked against its members here, so that an unknown one is an error
+ * everywhere.
+ */
+#ifndef SLUICE_PLUGIN_CONTROL_COMMAND_H
+#define SLUICE_PLUGIN_CONTROL_COMMAND_H
+
+#include <stdbool.h>
+
+#include "sluice/buffer.h"
+#include "sluice/json.h"
+#include "sluice/rule.h"
+#include "store_thread.h"
+
+enum member_type {
+	MEMBER_NAME, /* a string: 1 to 64 of A-Z a-z 0-9 . _ - */
+	MEMBER_STRING,
+	MEMBER_BOOL,
+	MEMBER_INTEGER, /* within min and max */
+	MEMBER_OBJECT,
+	MEMBER_ARRAY,
+	MEMBER_ANY,
+};
+
+enum { COMMAND_MEMBERS_MAX = 8 };
+
+struct member {
+	const char *name; /* NULL ends the list */
+	enum member_type type;
+	bool required;
+	int64_t min, max;
+};
+
+struct command_call;
+
+struct command {
+	const char *name;
+	bool view; /* allowed on the topic that only reads */
+	/*
+	 * Runs it: appends one JSON object, its data, to call->data. On failure what it appended is
+	 * dropped. The error's place is from the command, "$.rule.pattern.a[0]".
+	 */
+	enum sluice_status (*run)(struct command_call *call, struct sluice_error *error);
+	struct member members[COMMAND_MEMBERS_MAX + 1];
+};
+
+/* One command of a request, its members checked. */
+struct command_call {
+	struct store_thread *thread;
+	struct asker *asker;
+	const struct sluice_json *json;
+	struct sluice_buffer *data;
+};
+
+/* NULL when there is none of that name. */
+const struct command *command_find(struct sluice_str name);
+
+/* A member, or NULL. */
+const struct sluice_json *call_member(const struct command_call *call, const char *name);
+/* A string's characters; absent when it is not there. */
+struct sluice_str call_string(const struct command_call *call, const char *name);
+bool call_bool(const struct command_call *call, const char *name, bool otherwise);
+int64_t call_integer(const struct command_call *call, const char *name, int64_t otherwise);
+
+/* The open store, or an error that says why there is none. */
+enum sluice_status call_store(const struct command_call *call, struct sluice_store **store,
+                              struct sluice_error *error);
+
+/* Puts what was committed in force; then the command's answer may be sent. */
+void call_in_force(const struct command_call *call);
+
+/* Puts `member` before an error's place: "$.pattern.a" becomes "$.rule.pattern.a". */
+enum sluice_status call_error_within(enum sluice_status status, const char *member,
+                                     struct sluice_error *error);
+
+/* Appends ,"name": (without the comma after '{'). */
+void data_key(struct sluice_buffer *data, const char *name);
+void data_string(struct sluice_buffer *data, const char *name, struct sluice_str value);
+void data_integer(struct sluice_buffer *data, const char *name, int64_t value);
+void data_bool(struct sluice_buffer *data, const char *name, bool value);
+/* Well-formed JSON as it is. */
+void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str json);
+
+extern const struct command command_put_rule, command_get_rule, command_list_rules,
+        command_delete_rule, command_enable_rule, command_disable_rule, command_shadow_rule,
+        command_put_bus, command_get_bus, command_list_buses, command_delete_bus, command_tap,
+        command_untap, command_import_begin, command_import_part, command_import_commit,
+        command_import_abort, command_export_begin, command_export_part, command_get_status;
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* The table of commands, and what they share. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "command.h"
+
+static const struct command *const commands[] = {
+	&command_put_rule,     &command_get_rule,     &command_list_rules,  &command_delete_rule,
+	&command_enable_rule,  &command_disable_rule, &command_shadow_rule, &command_put_bus,
+	&command_get_bus,      &command_list_buses,   &command_delete_bus,  &command_tap,
+	&command_untap,        &command_import_begin, &command_import_part, &command_import_commit,
+	&command_import_abort, &command_export_begin, &command_export_part, &command_get_status,
+};
+
+const struct command *command_find(struct sluice_str name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (sluice_str_equal(sluice_str(commands[i]->name), name))
+			return commands[i];
+	}
+	return NULL;
+}
+
+const struct sluice_json *call_member(const struct command_call *call, const char *name)
+{
+	return sluice_json_get(call->json, name);
+}
+
+struct sluice_str call_string(const struct command_call *call, const char *name)
+{
+	const struct sluice_json *member = call_member(call, name);
+	return member ? member->string : (struct sluice_str){ NULL, 0 };
+}
+
+bool call_bool(const struct command_call *call, const char *name, bool otherwise)
+{
+	const struct sluice_json *member = call_member(call, name);
+	return member ? member->type == SLUICE_JSON_TRUE : otherwise;
+}
+
+int64_t call_integer(const struct command_call *call, const char *name, int64_t otherwise)
+{
+	int64_t value;
+	const struct sluice_json *member = call_member(call, name);
+	return sluice_json_integer(member, INT64_MIN, INT64_MAX, &value) ? value : otherwise;
+}
+
+enum sluice_status call_store(const struct command_call *call, struct sluice_store **store,
+                              struct sluice_error *error)
+{
+	*store = call->thread->store;
+	if (*store)
+		return SLUICE_OK;
+	return sluice_error_set(error, SLUICE_ERR_IO, SIZE_MAX, NULL,
+	                        "the store can't be opened; the broker's log says why");
+}
+
+void call_in_force(const struct command_call *call)
+{
+	struct sluice_error error;
+	/* When it fails, the log says so, and the change comes into force when the store can be
+	 * read. */
+	store_thread_follow(call->thread, &error);
+}
+
+enum sluice_status call_error_within(enum sluice_status status, const char *member,
+                                     struct sluice_error *error)
+{
+	char place[sizeof error->place + 64];
+	if (status == SLUICE_OK)
+		return status;
+	snprintf(place, sizeof place, "$.%s%s", member,
+	         error->place[0] == '$' ? error->place + 1 : "");
+	snprintf(error->place, sizeof error->place, "%.*s", (int)sizeof error->place - 1, place);
+	return status;
+}
+
+void data_key(struct sluice_buffer *data, const char *name)
+{
+	if (data->len > 0 && data->data[data->len - 1] != '{')
+		sluice_buffer_append(data, ",", 1);
+	sluice_buffer_printf(data, "\"%s\":", name);
+}
+
+void data_string(struct sluice_buffer *data, const char *name, struct sluice_str value)
+{
+	data_key(data, name);
+	sluice_json_write_string(data, value);
+}
+
+void data_integer(struct sluice_buffer *data, const char *name, int64_t value)
+{
+	data_key(data, name);
+	sluice_buffer_printf(data, "%" PRId64, value);
+}
+
+void data_bool(struct sluice_buffer *data, const char *name, bool value)
+{
+	data_key(data, name);
+	sluice_buffer_append_text(data, value ? "true" : "false");
+}
+
+void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str json)
+{
+	data_key(data, name);
+	sluice_buffer_append_str(data, json);
+}

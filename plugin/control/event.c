@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "event.h"
+
+struct sluice_str call_text(const struct sluice_json *json)
+{
+	return json->type == SLUICE_JSON_STRING ? json->string : json->raw;
+}
+
+enum sluice_status call_event(const struct command_call *call, struct sluice_event *event,
+                              void **storage, struct sluice_error *error)
+{
+	const struct sluice_json *json = call_member(call, "event");
+	const struct sluice_json *publish = call_member(call, "publish");
+	*storage = NULL;
+	if (!json == !publish)
+		return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
+		                        "needs one of \"event\" and \"publish\"");
+	if (publish)
+		return sluice_event_from_json(publish, event, storage, error);
+	*event = SLUICE_EVENT_INIT;
+	event->payload = call_text(json);
+	return SLUICE_OK;
+}

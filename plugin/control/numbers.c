@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "numbers.h"
+
+#include "command.h"
+
+static int64_t number(const counter *value)
+{
+	return (int64_t)counter_get(value);
+}
+
+void data_rule_numbers(struct sluice_buffer *data, const struct rule_record *record)
+{
+	data_integer(data, "matched", record ? number(&record->matched) : 0);
+	data_integer(data, "delivered", record ? number(&record->delivered) : 0);
+	data_integer(data, "failed", record ? number(&record->failed) : 0);
+	data_integer(data, "last_match_ms", record ? number(&record->last_match_ms) : 0);
+}
+
+void data_rule_samples(struct sluice_buffer *data, struct rule_record *record)
+{
+	struct sample *samples[RULE_SAMPLES];
+	size_t count = 0;
+	for (unsigned i = 0; i < RULE_SAMPLES; i++) {
+		/* It stays ours to read until we free it, as garbage, after this command. */
+		struct sample *sample = atomic_load(&record->samples[i]);
+		size_t at = count;
+		if (!sample)
+			continue;
+		for (; at > 0 && samples[at - 1]->time_ms < sample->time_ms; at--)
+			samples[at] = samples[at - 1];
+		samples[at] = sample;
+		count++;
+	}
+	if (count == 0)
+		return;
+	data_key(data, "samples");
+	sluice_buffer_append(data, "[", 1);
+	for (size_t i = 0; i < count; i++) {
+		sluice_buffer_append_text(data, i ? ",{" : "{");
+		data_string(data, "topic", sluice_str(samples[i]->topic));
+		data_integer(data, "time_ms", samples[i]->time_ms);
+		sluice_buffer_append(data, "}", 1);
+	}
+	sluice_buffer_append(data, "]", 1);
+}

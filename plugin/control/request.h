@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* A message of commands, on the store's thread. */
+#ifndef SLUICE_PLUGIN_CONTROL_REQUEST_H
+#define SLUICE_PLUGIN_CONTROL_REQUEST_H
+
+#include "threads.h"
+
+struct store_thread;
+
+enum { REQUEST_COMMANDS_MAX = 1000, REQUEST_NESTING_MAX = 128, ANSWER_MAX = 64 * 1024 * 1024 };
+
+/* Runs its commands one after another and sends one answer, whatever the message holds. */
+void request_run(struct store_thread *thread, const struct request_message *request);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * MQTT 5 properties: those of a publish, read when a rule asks for them (reading allocates on
+ * Mosquitto 2.0), and those of a delivery.
+ */
+#ifndef SLUICE_PLUGIN_PROPERTIES_H
+#define SLUICE_PLUGIN_PROPERTIES_H
+
+#include <stdbool.h>
+
+#include <mosquitto.h>
+#include <mosquitto_broker.h>
+
+#include "sluice/event.h"
+#include "sluice/rule.h"
+
+/* What was read of one publish. Zeroed memory has read nothing; its arrays serve the next one. */
+struct event_properties {
+	unsigned read; /* SLUICE_META_* bits */
+	char *content_type;
+	char *response_topic;
+	void *correlation_data;
+	struct sluice_property *user; /* their strings are owned */
+	size_t user_count, user_capacity;
+};
+
+/* Reads those of `wanted` (SLUICE_META_* bits) that were not read yet, and sets them in the event.
+ * False when out of memory. */
+bool event_properties_read(struct event_properties *properties, const mosquitto_property *list,
+                           unsigned wanted, struct sluice_event *event);
+/* Forgets the publish; keeps the arrays. */
+void event_properties_reset(struct event_properties *properties);
+void event_properties_finish(struct event_properties *properties);
+
+/* What a delivery carries. */
+struct delivery_properties {
+	const mosquitto_property *list; /* the publish's own, carried over */
+	const struct sluice_target
+	        *target; /* says what is added, the expiry, and the content type */
+	struct sluice_str rule;
+	struct sluice_str topic; /* of the publish */
+	const char *id;
+	int64_t time_ms;
+};
+
+/* Makes the list; NULL when there is none to make. False when out of memory. */
+bool delivery_properties_make(const struct delivery_properties *delivery,
+                              mosquitto_property **list);
+
+#endif

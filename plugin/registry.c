@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "registry.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static size_t hash_name(struct sluice_str name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < name.len; i++)
+		hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(0x100000001b3);
+	return (size_t)(hash ^ hash >> 32);
+}
+
+static bool named(const char *name, struct sluice_str text)
+{
+	return sluice_str_equal(sluice_str(name), text);
+}
+
+static void copy_name(char to[SLUICE_NAME_MAX + 1], struct sluice_str name)
+{
+	assert(name.len <= SLUICE_NAME_MAX);
+	memcpy(to, name.data, name.len);
+	to[name.len] = '\0';
+}
+
+/* --- rules by name --- */
+
+static struct rule_record **rule_link(const struct registry *registry, struct sluice_str name)
+{
+	struct rule_record **link = &registry->rules[hash_name(name) & (registry->rule_slots - 1)];
+	while (*link && !named((*link)->name, name))
+		link = &(*link)->next;
+	return link;
+}
+
+struct rule_record *registry_rule(const struct registry *registry, struct sluice_str name)
+{
+	struct rule_record *record = *rule_link(registry, name);
+	return record && record->current ? record : NULL;
+}
+
+static void grow(struct registry *registry)
+{
+	size_t slots = registry->rule_slots * 2;
+	struct rule_record **rules = calloc(slots, sizeof(struct rule_record *));
+	if (!rules)
+		return; /* longer chains */
+	for (size_t i = 0; i < registry->rule_slots; i++) {
+		struct rule_record *next;
+		for (struct rule_record *record = registry->rules[i]; record; record = next) {
+			next = record->next;
+			size_t slot = hash_name(sluice_str(record->name)) & (slots - 1);
+			record->next = rules[slot];
+			rules[slot] = record;
+		}
+	}
+	free(registry->rules);
+	registry->rules = rules;
+	registry->rule_slots = slots;
+}
+
+static struct rule_record *rule_record(struct registry *registry, struct sluice_str name)
+{
+	struct rule_record **link = rule_link(registry, name);
+	if (*link || name.len > SLUICE_NAME_MAX)
+		return *link;
+	struct rule_record *record = calloc(1, sizeof *record);
+	if (!record)
+		return NULL;
+	copy_name(record->name, name);
+	*link = record;
+	if (++registry->rule_count > registry->rule_slots)
+		grow(registry);
+	return record;
+}
+
+static void free_record(struct rule_record *record)
+{
+	for (unsigned i = 0; i < RULE_SAMPLES; i++)
+		free(atomic_load(&record->samples[i]));
+	free(record->waiting);
+	free(record);
+}
+
+/* A record goes when no version of it is left anywhere and its row has nothing to say. */
+static void release_record(struct registry *registry, struct rule_record *record)
+{
+	if (record->references > 0 || record->faulty)
+		return;
+	struct rule_record **link = rule_link(registry, sluice_str(record->name));
+	assert(*link == record);
+	*link = record->next;
+	registry->rule_count--;
+	free_record(record);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	struct rule_record *const *left = a;
+	struct rule_record *const *right = b;
+	return strcmp((*left)->name, (*right)->name);
+}
+
+struct rule_record **registry_sorted(const struct registry *registry, size_t *count)
+{
+	struct rule_record **sorted =
+	        malloc((registry->rule_count + 1) * sizeof(struct rule_record *));
+	*count = 0;
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < registry->rule_slots; i++) {
+		for (struct rule_record *record = registry->rules[i]; record;
+		     record = record->next) {
+			if (record->current)
+				sorted[(*count)++] = record;
+		}
+	}
+	qsort(sorted, *count, sizeof(struct rule_record *), by_name);
+	return sorted;
+}
+
+/* --- faults --- */
+
+static void set_faulty(struct registry *registry, bool *faulty, bool now)
+{
+	if (now && !*faulty)
+		registry->faults++;
+	else if (!now && *faulty)
+		registry->faults--;
+	*faulty = now;
+}
+
+/* --- rules --- */
+
+static void emit_rule(const struct registry_sink *sink, struct change_rule_message *message,
+                      struct rule_entry *old, struct rule_entry *now)
+{
+	message->message.kind = MESSAGE_CHANGE_RULE;
+	message->old = old;
+	message->now = now;
+	sink->emit(sink->arg, &message->message);
+}
+
+/* Out of memory: the row is as one that can't be compiled. */
+static void no_memory(struct registry *registry, const struct registry_sink *sink,
+                      enum sluice_store_kind kind, const struct sluice_store_row *row, bool *faulty)
+{
+	struct sluice_error error;
+	sluice_error_set(&error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+	if (faulty)
+		set_faulty(registry, faulty, true);
+	sink->report(sink->arg, kind, row->name, row->revision, &error);
+}
+
+static enum sluice_status compile_rule(struct registry *registry, struct sluice_str text,
+                                       struct rule_entry **entry, struct sluice_error *error)
+{
+	*entry = calloc(1, sizeof **entry);
+	if (!*entry)
+		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+	(*entry)->garbage.kind = GARBAGE_RULE;
+	enum sluice_status status = sluice_rule_parse(text, &(*entry)->rule, error);
+	if (status == SLUICE_OK) {
+		(*entry)->bus = registry_bus(registry, (*entry)->rule->bus);
+		if (!(*entry)->bus)
+			status = sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, "$.bus",
+			                          "there is no bus \"%.*s\" in force",
+			                          (int)(*entry)->rule->bus.len,
+			                          (*entry)->rule->bus.data);
+	}
+	if (status != SLUICE_OK) {
+		sluice_rule_destroy((*entry)->rule);
+		free(*entry);
+		*entry = NULL;
+	}
+	return status;
+}
+
+static void rule_changed(struct registry *registry, const struct sluice_store_row *row,
+                         const struct registry_sink *sink)
+{
+	struct rule_record *record = rule_record(registry, row->name);
+	struct change_rule_message *message = calloc(1, sizeof *message);
+	if (!record || !message) {
+		free(message);
+		no_memory(registry, sink, SLUICE_STORE_RULE, row, record ? &record->faulty : NULL);
+		return;
+	}
+	struct rule_entry *entry;
+	struct sluice_error error;
+	enum sluice_status status = compile_rule(registry, row->text, &entry, &error);
+	free(record->waiting);
+	record->waiting = NULL;
+	record->revision = row->revision;
+	if (status != SLUICE_OK) {
+		free(message);
+		if (status == SLUICE_ERR_NOT_FOUND)
+			record->waiting = strndup(row->text.data, row->text.len);
+		set_faulty(registry, &record->faulty, true);
+		sink->report(sink->arg, SLUICE_STORE_RULE, row->name, row->revision, &error);
+		return;
+	}
+	set_faulty(registry, &record->faulty, false);
+	entry->record = record;
+	record->references++;
+	registry->in_force += record->current == NULL;
+	emit_rule(sink, message, record->current, entry);
+	record->current = entry;
+	sink->report(sink->arg, SLUICE_STORE_RULE, row->name, row->revision, NULL);
+}
+
+static void rule_gone(struct registry *registry, const struct sluice_store_row *row,
+                      const struct registry_sink *sink)
+{
+	struct rule_record *record = *rule_link(registry, row->name);
+	if (!record)
+		return;
+	set_faulty(registry, &record->faulty, false);
+	free(record->waiting);
+	record->waiting = NULL;
+	struct rule_entry *old = record->current;
+	if (!old) {
+		release_record(registry, record);
+		return;
+	}
+	struct change_rule_message *message = calloc(1, sizeof *message);
+	if (!message)
+		return; /* it stays in force; the store tells of it again at the next start */
+	record->current = NULL;
+	registry->in_force--;
+	emit_rule(sink, message, old, NULL);
+}
+
+/* --- buses --- */
+
+struct bus_record *registry_bus(const struct registry *registry, struct sluice_str name)
+{
+	struct bus_record *bus = registry->buses;
+	while (bus && !(named(bus->name, name) && bus->current))
+		bus = bus->next;
+	return bus;
+}
+
+/* A record of that name whose bus was not deleted, be it in force or not. */
+static struct bus_record *bus_record(struct registry *registry, struct sluice_str name)
+{
+	struct bus_record *bus = registry_bus(registry, name);
+	if (bus || name.len > SLUICE_NAME_MAX)
+		return bus;
+	bus = calloc(1, sizeof *bus);
+	if (!bus)
+		return NULL;
+	bus->garbage.kind = GARBAGE_BUS;
+	bus->matcher = sluice_matcher_create();
+	if (!bus->matcher) {
+		free(bus);
+		return NULL;
+	}
+	copy_name(bus->name, name);
+	bus->next = registry->buses;
+	registry->buses = bus;
+	return bus;
+}
+
+static void unlink_bus(struct registry *registry, struct bus_record *bus)
+{
+	struct bus_record **link = &registry->buses;
+	while (*link != bus)
+		link = &(*link)->next;
+	*link = bus->next;
+}
+
+static void free_bus(struct bus_record *bus)
+{
+	sluice_matcher_destroy(bus->matcher);
+	free(bus);
+}
+
+static void free_definition(struct bus_definition *definition)
+{
+	if (definition)
+		sluice_bus_destroy(definition->bus);
+	free(definition);
+}
+
+/* Rules that came before their bus. */
+static void take_waiting(struct registry *registry, const struct registry_sink *sink)
+{
+	size_t slots = registry->rule_slots;
+	for (size_t i = 0; i < slots; i++) {
+		for (struct rule_record *record = registry->rules[i]; record;
+		     record = record->next) {
+			if (!record->waiting)
+				continue;
+			char *text = record->waiting;
+			record->waiting = NULL;
+			struct sluice_store_row row = { .name = sluice_str(record->name),
+				                        .text = sluice_str(text),
+				                        .revision = record->revision };
+			rule_changed(registry, &row, sink);
+			free(text);
+		}
+	}
+}
+
+static void bus_changed(struct registry *registry, const struct sluice_store_row *row,
+                        const struct registry_sink *sink)
+{
+	struct sluice_error error;
+	struct sluice_bus *parsed = NULL;
+	struct bus_record *bus = registry_bus(registry, row->name);
+	enum sluice_status status = sluice_bus_parse(row->text, &parsed, &error);
+	if (status != SLUICE_OK) {
+		if (bus)
+			set_faulty(registry, &bus->faulty, true);
+		sink->report(sink->arg, SLUICE_STORE_BUS, row->name, row->revision, &error);
+		return;
+	}
+	struct bus_definition *definition = calloc(1, sizeof *definition);
+	struct change_bus_message *message = calloc(1, sizeof *message);
+	if (!bus)
+		bus = bus_record(registry, row->name);
+	if (!definition || !message || !bus) {
+		free(definition);
+		free(message);
+		sluice_bus_destroy(parsed);
+		no_memory(registry, sink, SLUICE_STORE_BUS, row, bus ? &bus->faulty : NULL);
+		return;
+	}
+	*definition = (struct bus_definition){ { .kind = GARBAGE_DEFINITION }, parsed };
+	*message = (struct change_bus_message){ { MESSAGE_CHANGE_BUS }, bus, definition };
+	bool is_new = bus->current == NULL;
+	registry->bus_count += is_new;
+	bus->current = definition;
+	bus->revision = row->revision;
+	set_faulty(registry, &bus->faulty, false);
+	sink->emit(sink->arg, &message->message);
+	sink->report(sink->arg, SLUICE_STORE_BUS, row->name, row->revision, NULL);
+	if (is_new)
+		take_waiting(registry, sink);
+}
+
+static void bus_gone(struct registry *registry, const struct sluice_store_row *row,
+                     const struct registry_sink *sink)
+{
+	struct bus_record *bus = registry_bus(registry, row->name);
+	struct change_bus_message *message = bus ? calloc(1, sizeof *message) : NULL;
+	if (!message)
+		return;
+	set_faulty(registry, &bus->faulty, false);
+	bus->current = NULL;
+	registry->bus_count--;
+	*message = (struct change_bus_message){ { MESSAGE_CHANGE_BUS }, bus, NULL };
+	sink->emit(sink->arg, &message->message);
+}
+
+/* --- all --- */
+
+bool registry_init(struct registry *registry)
+{
+	*registry = (struct registry){ .rule_slots = 256 };
+	registry->rules = calloc(registry->rule_slots, sizeof(struct rule_record *));
+	return registry->rules != NULL;
+}
+
+void registry_finish(struct registry *registry)
+{
+	for (size_t i = 0; i < registry->rule_slots && registry->rules; i++) {
+		struct rule_record *next;
+		for (struct rule_record *record = registry->rules[i]; record; record = next) {
+			next = record->next;
+			if (record->current) {
+				sluice_rule_destroy(record->current->rule);
+				free(record->current);
+			}
+			free_record(record);
+		}
+	}
+	while (registry->buses) {
+		struct bus_record *bus = registry->buses;
+		registry->buses = bus->next;
+		free_definition(bus->current);
+		free_bus(bus);
+	}
+	free(registry->rules);
+	*registry = (struct registry){ 0 };
+}
+
+void registry_change(struct registry *registry, enum sluice_store_kind kind,
+                     const struct sluice_store_row *row, const struct registry_sink *sink)
+{
+	bool gone = row->text.data == NULL;
+	if (kind == SLUICE_STORE_BUS && gone)
+		bus_gone(registry, row, sink);
+	else if (kind == SLUICE_STORE_BUS)
+		bus_changed(registry, row, sink);
+	else if (gone)
+		rule_gone(registry, row, sink);
+	else
+		rule_changed(registry, row, sink);
+}
+
+/* Each struct has its garbage as its first member. */
+void registry_free(struct registry *registry, struct garbage *garbage)
+{
+	switch (garbage->kind) {
+	case GARBAGE_RULE: {
+		struct rule_entry *entry = (struct rule_entry *)garbage;
+		entry->record->references--;
+		release_record(registry, entry->record);
+		sluice_rule_destroy(entry->rule);
+		free(entry);
+		break;
+	}
+	case GARBAGE_BUS: {
+		struct bus_record *bus = (struct bus_record *)garbage;
+		unlink_bus(registry, bus);
+		free_bus(bus);
+		break;
+	}
+	case GARBAGE_DEFINITION:
+		free_definition((struct bus_definition *)garbage);
+		break;
+	case GARBAGE_SAMPLE:
+		free(garbage);
+		break;
+	case GARBAGE_TAP:
+	case GARBAGE_ASKER:
+		assert(false); /* neither rules nor buses: store_thread.c frees them */
+		break;
+	}
+}

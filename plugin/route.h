@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* The way of a publish: which buses take it in, which rules match, what is delivered where. */
+#ifndef SLUICE_PLUGIN_ROUTE_H
+#define SLUICE_PLUGIN_ROUTE_H
+
+#include <stdbool.h>
+
+#include "broker_compat.h"
+#include "plan.h"
+#include "properties.h"
+#include "threads.h"
+
+struct plugin;
+
+/* A bus that an event visits, and the payload that it has there. */
+struct visit {
+	struct bus_record *bus;
+	struct sluice_str payload;
+	char *owned; /* the payload, when a target on the way transformed it */
+};
+
+/* The memory of one event, used again for the next. */
+struct router {
+	struct sluice_scratch *scratch;
+	struct plan plan;
+	struct event_properties properties;
+	struct sluice_buffer topic;
+	struct sluice_buffer transformed;
+	struct visit *visits;
+	size_t visit_count, visit_capacity;
+	struct rule_entry **matched; /* of one visit */
+	size_t matched_capacity;
+	uint64_t event_number;
+	uint64_t nonce[2];     /* of this start of the broker, random */
+	char hidden_topic[64]; /* where originals go that a bus keeps from their subscribers */
+};
+
+bool router_init(struct router *router);
+void router_finish(struct router *router);
+
+/* Routes a publish; returns what the MESSAGE callback returns to the broker. */
+int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message);
+
+#endif
