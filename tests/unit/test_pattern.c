@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "oom.h"
 #include "predicate.h"
 #include "sluice/buffer.h"
 #include "sluice/pattern.h"
@@ -617,6 +618,29 @@ static void test_each_operator_is_compiled(void **state)
 	sluice_pattern_destroy(pattern);
 }
 
+static void test_running_out_of_memory_is_an_error_and_leaks_nothing(void **state)
+{
+	(void)state;
+	static const char text[] =
+	        "{\"a\":[\"x\",1,{\"equals-ignore-case\":\"X\"},{\"wildcard\":\"a*b\"},"
+	        "{\"anything-but\":{\"prefix\":[\"x\",\"y\"]}},{\"mqtt-topic\":\"a/#\"}],"
+	        "\"$or\":[{\"b\":[1]},{\"$mqtt\":{\"topic\":[\"t\"]}},{\"c.d\":{\"e\":[2]}}]}";
+	for (size_t n = 1;; n++) {
+		struct sluice_pattern *pattern;
+		struct sluice_error error;
+		oom_fail_at(n);
+		enum sluice_status status =
+		        sluice_pattern_compile(sluice_str(text), &pattern, &error);
+		if (!oom_happened()) {
+			assert_int_equal(status, SLUICE_OK);
+			sluice_pattern_destroy(pattern);
+			break;
+		}
+		assert_int_equal(status, SLUICE_ERR_NOMEM);
+		assert_null(pattern);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -644,6 +668,7 @@ int main(void)
 		cmocka_unit_test(test_the_metadata_that_it_names_is_known),
 		cmocka_unit_test(test_the_text_is_kept_verbatim),
 		cmocka_unit_test(test_each_operator_is_compiled),
+		cmocka_unit_test(test_running_out_of_memory_is_an_error_and_leaks_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
