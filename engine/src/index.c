@@ -145,6 +145,7 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 void sluice_entries_finish(struct sluice_entries *entries)
 {
 	sluice_table_finish(&entries->table);
+	sluice_table_finish(&entries->buckets);
 	sluice_ids_finish(&entries->ids);
 	free(entries->absent);
 	*entries = (struct sluice_entries){ 0 };
@@ -153,13 +154,13 @@ void sluice_entries_finish(struct sluice_entries *entries)
 /* --- the index of a path: which entries have postings --- */
 
 /* The place of a length in the list, or where it belongs. */
-static uint32_t length_place(const struct sluice_lengths *lengths, uint32_t bytes)
+static uint32_t length_place(const struct sluice_lengths *lengths, uint32_t length)
 {
 	uint32_t low = 0, high = lengths->count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (lengths->list[middle].bytes < bytes)
+		if (lengths->list[middle].length < length)
 			low = middle + 1;
 		else
 			high = middle;
@@ -167,11 +168,11 @@ static uint32_t length_place(const struct sluice_lengths *lengths, uint32_t byte
 	return low;
 }
 
-static bool length_add(struct sluice_lengths *lengths, uint32_t bytes)
+static bool length_add(struct sluice_lengths *lengths, uint32_t length)
 {
-	uint32_t at = length_place(lengths, bytes);
+	uint32_t at = length_place(lengths, length);
 
-	if (at < lengths->count && lengths->list[at].bytes == bytes) {
+	if (at < lengths->count && lengths->list[at].length == length) {
 		lengths->list[at].entries++;
 		return true;
 	}
@@ -185,14 +186,14 @@ static bool length_add(struct sluice_lengths *lengths, uint32_t bytes)
 	}
 	memmove(&lengths->list[at + 1], &lengths->list[at],
 	        (lengths->count - at) * sizeof(*lengths->list));
-	lengths->list[at] = (struct sluice_length){ bytes, 1 };
+	lengths->list[at] = (struct sluice_length){ length, 1 };
 	lengths->count++;
 	return true;
 }
 
-static void length_drop(struct sluice_lengths *lengths, uint32_t bytes)
+static void length_drop(struct sluice_lengths *lengths, uint32_t length)
 {
-	uint32_t at = length_place(lengths, bytes);
+	uint32_t at = length_place(lengths, length);
 
 	if (--lengths->list[at].entries > 0)
 		return;
@@ -258,11 +259,76 @@ static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice
 	last->list_at = entry->list_at;
 }
 
+static struct sluice_bucket *bucket_find(const struct sluice_entries *entries,
+                                         const struct sluice_entry *entry,
+                                         const struct sluice_key *key, uint64_t hash)
+{
+	struct sluice_cursor cursor = { 0 };
+	struct sluice_bucket *bucket;
+
+	while ((bucket = sluice_table_next(&entries->buckets, hash, &cursor))) {
+		struct sluice_key other = sluice_key_of(&bucket->list[0]->predicate);
+		if (bucket->list[0]->node == entry->node && other.affix == key->affix &&
+		    sluice_str_equal(other.text, key->text))
+			return bucket;
+	}
+	return NULL;
+}
+
+static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry,
+                       const struct sluice_key *key)
+{
+	uint64_t hash = sluice_key_bucket(entry->node->id, key);
+	struct sluice_bucket *bucket = bucket_find(entries, entry, key, hash);
+
+	if (bucket)
+		return list_add(&bucket->list, &bucket->count, &bucket->capacity, entry);
+	bucket = calloc(1, sizeof(*bucket));
+	if (!bucket)
+		return false;
+	bucket->hash = hash;
+	if (!list_add(&bucket->list, &bucket->count, &bucket->capacity, entry) ||
+	    !sluice_table_insert(&entries->buckets, hash, bucket)) {
+		free(bucket->list);
+		free(bucket);
+		return false;
+	}
+	return true;
+}
+
+static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry,
+                        const struct sluice_key *key)
+{
+	uint64_t hash = sluice_key_bucket(entry->node->id, key);
+	struct sluice_bucket *bucket = bucket_find(entries, entry, key, hash);
+
+	list_drop(bucket->list, &bucket->count, entry);
+	if (bucket->count > 0)
+		return;
+	sluice_table_remove(&entries->buckets, hash, bucket);
+	free(bucket->list);
+	free(bucket);
+}
+
+static bool affix_add(struct sluice_entries *entries, struct sluice_entry *entry,
+                      const struct sluice_key *key)
+{
+	struct sluice_lengths *lengths = &entry->node->index->lengths[key->affix];
+
+	if (!length_add(lengths, key->length))
+		return false;
+	if (!sluice_key_is_bucket(key) || bucket_add(entries, entry, key))
+		return true;
+	length_drop(lengths, key->length);
+	return false;
+}
+
 static void index_destroy(struct sluice_index *index)
 {
 	for (int i = 0; i < SLUICE_AFFIX_COUNT; i++)
 		free(index->lengths[i].list);
 	free(index->shapes);
+	sluice_ranges_finish(&index->ranges);
 	free(index->list);
 	free(index);
 }
@@ -301,10 +367,13 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 	case SLUICE_KEY_HASH:
 		break;
 	case SLUICE_KEY_AFFIX:
-		added = length_add(&index->lengths[key.affix], (uint32_t)key.text.len);
+		added = affix_add(entries, entry, &key);
 		break;
 	case SLUICE_KEY_SHAPE:
 		added = shape_add(index, key.shape);
+		break;
+	case SLUICE_KEY_RANGE:
+		added = sluice_ranges_add(&index->ranges, entry);
 		break;
 	case SLUICE_KEY_DIRECT:
 		index->direct[op] = entry;
@@ -335,10 +404,15 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 	case SLUICE_KEY_HASH:
 		break;
 	case SLUICE_KEY_AFFIX:
-		length_drop(&index->lengths[key.affix], (uint32_t)key.text.len);
+		if (sluice_key_is_bucket(&key))
+			bucket_drop(entries, entry, &key);
+		length_drop(&index->lengths[key.affix], key.length);
 		break;
 	case SLUICE_KEY_SHAPE:
 		shape_drop(index, key.shape);
+		break;
+	case SLUICE_KEY_RANGE:
+		sluice_ranges_drop(&index->ranges, entry);
 		break;
 	case SLUICE_KEY_DIRECT:
 		index->direct[op] = NULL;

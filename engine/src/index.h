@@ -11,11 +11,15 @@
  *	             prefixes and suffixes: one look-up for each length that rules use at this path,
  *	             all from one walk over the string; wildcards so by their literal beginning or end;
  *	             topic filters: one look-up for each shape that rules use at this path ("a/+/b/#":
- *	             three levels, the second open, and a rest);
+ *	             three levels, the second open, and a rest); blocks of addresses: one for each
+ *	             length;
+ *	by order     numeric ranges (ranges.h);
  *	directly     true, false, null, exists;
- *	one by one   numeric, cidr, anything-but, wildcards with a star at both ends: each distinct
- *	             predicate with postings at this path, until it has matched once in this event.
- * Adding or removing one is O(its text), plus O(lengths in use) for the first of a new length.
+ *	one by one   anything-but, wildcards with a star at both ends, and those found by one beginning
+ *	             or end: each distinct predicate with postings, until it has matched once in this
+ *	             event.
+ * Adding or removing one is O(its text), plus O(lengths in use) for the first of a new length, or
+ * O(log ranges).
  * Worst case for a leaf: its bytes, plus one look-up for each length or shape, plus one try for each
  * predicate of the last kind; what tries may cost an event is bounded by its budget
  * (matcher_internal.h).
@@ -26,6 +30,7 @@
 #include "leaves.h"
 #include "path.h"
 #include "predicate.h"
+#include "ranges.h"
 
 enum { SLUICE_OP_COUNT = SLUICE_OP_BUT + 1 };
 
@@ -50,7 +55,7 @@ struct sluice_entry {
 
 /* Lengths of the prefixes (or suffixes) with postings at a path, ascending. */
 struct sluice_length {
-	uint32_t bytes;
+	uint32_t length; /* in bytes */
 	uint32_t entries;
 };
 
@@ -67,7 +72,16 @@ enum sluice_affix {
 	SLUICE_AFFIX_FOLD_SUFFIX,
 	SLUICE_AFFIX_WILD_PREFIX,
 	SLUICE_AFFIX_WILD_SUFFIX,
+	SLUICE_AFFIX_BLOCK4, /* of addresses; lengths are in bits */
+	SLUICE_AFFIX_BLOCK6,
 	SLUICE_AFFIX_COUNT,
+};
+
+/* Wildcards at one path that begin (or end) in the same text: found together, tried one by one. */
+struct sluice_bucket {
+	uint64_t hash;
+	struct sluice_entry **list; /* owned; never empty */
+	uint32_t count, capacity;
 };
 
 /* What topic filters look like but for the text of their levels. */
@@ -87,13 +101,15 @@ struct sluice_index {
 	struct sluice_lengths lengths[SLUICE_AFFIX_COUNT];
 	struct sluice_shape *shapes; /* owned */
 	uint32_t shape_count, shape_capacity;
+	struct sluice_ranges ranges;
 	struct sluice_entry *direct[SLUICE_OP_COUNT]; /* true, false, null, exists */
 	struct sluice_entry **list;                   /* owned: the ones to be tried one by one */
 	uint32_t list_count, list_capacity;
 };
 
 struct sluice_entries {
-	struct sluice_table table; /* all entries, by hash */
+	struct sluice_table table;   /* all entries, by hash */
+	struct sluice_table buckets; /* by the hash of their text */
 	struct sluice_ids ids;
 	struct sluice_entry **absent; /* owned: {"exists": false} with postings, at any path */
 	uint32_t absent_count, absent_capacity;

@@ -3,7 +3,9 @@
 
 static struct sluice_key affix_key(enum sluice_affix affix, struct sluice_str text)
 {
-	return (struct sluice_key){ .kind = SLUICE_KEY_AFFIX, .affix = affix, .text = text };
+	return (struct sluice_key){
+		.kind = SLUICE_KEY_AFFIX, .affix = affix, .text = text, .length = (uint32_t)text.len
+	};
 }
 
 static struct sluice_key wildcard_key(const struct sluice_wildcard *wildcard)
@@ -72,9 +74,32 @@ struct sluice_key sluice_key_of(const struct sluice_predicate *predicate)
 		return wildcard_key(&predicate->wildcard);
 	case SLUICE_OP_MQTT_TOPIC:
 		return filter_key(predicate->text);
+	case SLUICE_OP_CIDR:
+		return (struct sluice_key){ .kind = SLUICE_KEY_AFFIX,
+			                    .affix = predicate->cidr.family == 4
+			                                     ? SLUICE_AFFIX_BLOCK4
+			                                     : SLUICE_AFFIX_BLOCK6,
+			                    .length = predicate->cidr.bits };
+	case SLUICE_OP_NUMERIC:
+		return (struct sluice_key){ .kind = SLUICE_KEY_RANGE };
 	default:
 		return (struct sluice_key){ .kind = SLUICE_KEY_LIST };
 	}
+}
+
+bool sluice_key_is_bucket(const struct sluice_key *key)
+{
+	return key->kind == SLUICE_KEY_AFFIX &&
+	       (key->affix == SLUICE_AFFIX_WILD_PREFIX || key->affix == SLUICE_AFFIX_WILD_SUFFIX);
+}
+
+uint64_t sluice_key_bucket(uint32_t node_id, const struct sluice_key *key)
+{
+	uint64_t walk = sluice_hash_start(node_id);
+
+	walk = key->affix == SLUICE_AFFIX_WILD_PREFIX ? sluice_hash_bytes(walk, key->text)
+	                                              : sluice_key_backward(walk, key->text);
+	return sluice_key_close(walk, SLUICE_OP_WILDCARD);
 }
 
 uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predicate)
@@ -90,8 +115,11 @@ uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predic
 			walk = sluice_hash_bytes(walk, predicate->text);
 		break;
 	case SLUICE_KEY_AFFIX:
-		if (key.affix == SLUICE_AFFIX_SUFFIX || key.affix == SLUICE_AFFIX_FOLD_SUFFIX ||
-		    key.affix == SLUICE_AFFIX_WILD_SUFFIX)
+		if (predicate->op == SLUICE_OP_CIDR)
+			walk = sluice_key_block(node_id, predicate->cidr.address, key.length);
+		else if (sluice_key_is_bucket(&key))
+			walk = sluice_hash_bytes(walk, predicate->source);
+		else if (key.affix == SLUICE_AFFIX_SUFFIX || key.affix == SLUICE_AFFIX_FOLD_SUFFIX)
 			walk = sluice_key_backward(walk, key.text);
 		else
 			walk = sluice_hash_bytes(walk, key.text);
@@ -104,6 +132,7 @@ uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predic
 	}
 	case SLUICE_KEY_DIRECT:
 		break;
+	case SLUICE_KEY_RANGE:
 	case SLUICE_KEY_LIST:
 		if (predicate->op != SLUICE_OP_ABSENT)
 			walk = sluice_hash_bytes(walk, predicate->source);
@@ -115,6 +144,19 @@ uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predic
 bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape *b)
 {
 	return a->open == b->open && a->levels == b->levels && a->rest == b->rest;
+}
+
+uint64_t sluice_key_block(uint32_t node_id, const uint8_t *address, uint32_t bits)
+{
+	/* the length goes in, since a block may end in zeros that a longer one has too */
+	uint64_t walk = sluice_hash_start(node_id) ^ bits;
+
+	for (uint32_t i = 0; i < bits / 8; i++)
+		walk = sluice_hash_byte(walk, address[i]);
+	if (bits % 8)
+		walk = sluice_hash_byte(walk,
+		                        (unsigned char)(address[bits / 8] & 0xFF00 >> bits % 8));
+	return walk;
 }
 
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS])

@@ -16,6 +16,7 @@ enum sluice_key_kind {
 	SLUICE_KEY_HASH,   /* by the whole value */
 	SLUICE_KEY_AFFIX,  /* by a beginning or end of it */
 	SLUICE_KEY_SHAPE,  /* by the literal levels of a topic filter */
+	SLUICE_KEY_RANGE,  /* by order */
 	SLUICE_KEY_DIRECT, /* by the kind alone */
 	SLUICE_KEY_LIST,   /* tried one by one */
 };
@@ -23,7 +24,8 @@ enum sluice_key_kind {
 struct sluice_key {
 	enum sluice_key_kind kind;
 	enum sluice_affix affix;
-	struct sluice_str text;    /* of _AFFIX */
+	struct sluice_str text;    /* of _AFFIX, but for blocks */
+	uint32_t length;           /* of _AFFIX */
 	struct sluice_shape shape; /* of _SHAPE; entries is 0 */
 };
 
@@ -31,6 +33,10 @@ struct sluice_key sluice_key_of(const struct sluice_predicate *predicate);
 
 /* The hash of an entry at the path of this number. */
 uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predicate);
+
+/* Whether the entry stands in a bucket, and the hash of that. */
+bool sluice_key_is_bucket(const struct sluice_key *key);
+uint64_t sluice_key_bucket(uint32_t node_id, const struct sluice_key *key);
 
 bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape *b);
 
@@ -45,6 +51,9 @@ static inline uint64_t sluice_key_backward(uint64_t hash, struct sluice_str text
 		hash = sluice_hash_byte(hash, (unsigned char)text.data[i - 1]);
 	return hash;
 }
+
+/* The walk over the first `bits` bits of an address. */
+uint64_t sluice_key_block(uint32_t node_id, const uint8_t *address, uint32_t bits);
 
 /* The levels of a topic or filter, each hashed by itself: at most SLUICE_SHAPE_LEVELS of them. Returns how many there are. */
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS]);

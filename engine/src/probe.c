@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* From a leaf to the entries that it matches (index.h). */
+#include "address.h"
 #include "index_key.h"
 #include "text.h"
 
@@ -22,6 +23,30 @@ static void look_up(const struct prober *p, uint64_t hash, enum sluice_operator 
 			p->probe->hit(p->probe, entry, p->leaf_id);
 }
 
+static void try_each(const struct prober *p, struct sluice_entry *const *list, uint32_t count)
+{
+	size_t cost = 1 + p->leaf->value.text.len / 16;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (p->probe->try(p->probe, list[i], p->leaf_id, cost) &&
+		    sluice_predicate_matches(&list[i]->predicate, &p->leaf->value))
+			p->probe->hit(p->probe, list[i], p->leaf_id);
+}
+
+static void look_up_affix(const struct prober *p, uint64_t hash, enum sluice_operator op)
+{
+	struct sluice_cursor cursor = { 0 };
+	const struct sluice_bucket *bucket;
+
+	if (op != SLUICE_OP_WILDCARD) {
+		look_up(p, hash, op);
+		return;
+	}
+	while ((bucket = sluice_table_next(&p->entries->buckets, hash, &cursor)))
+		if (bucket->list[0]->node == p->leaf->node)
+			try_each(p, bucket->list, bucket->count);
+}
+
 /* Looks up the beginnings of a string that have the lengths given; returns the walk up to the last, *at its place. */
 static uint64_t probe_beginnings(const struct prober *p, const struct sluice_lengths *lengths,
                                  enum sluice_operator op, size_t *at)
@@ -30,12 +55,12 @@ static uint64_t probe_beginnings(const struct prober *p, const struct sluice_len
 	uint64_t walk = sluice_hash_start(p->leaf->node->id);
 
 	*at = 0;
-	for (uint32_t i = 0; i < lengths->count && lengths->list[i].bytes <= text.len; i++) {
-		size_t length = lengths->list[i].bytes;
+	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++) {
+		size_t length = lengths->list[i].length;
 		walk = sluice_hash_bytes(walk,
 		                         (struct sluice_str){ text.data + *at, length - *at });
 		*at = length;
-		look_up(p, sluice_key_close(walk, op), op);
+		look_up_affix(p, sluice_key_close(walk, op), op);
 	}
 	return walk;
 }
@@ -47,12 +72,12 @@ static void probe_ends(const struct prober *p, const struct sluice_lengths *leng
 	uint64_t walk = sluice_hash_start(p->leaf->node->id);
 	size_t done = 0;
 
-	for (uint32_t i = 0; i < lengths->count && lengths->list[i].bytes <= text.len; i++) {
-		size_t length = lengths->list[i].bytes;
+	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++) {
+		size_t length = lengths->list[i].length;
 		walk = sluice_key_backward(
 		        walk, (struct sluice_str){ text.data + text.len - length, length - done });
 		done = length;
-		look_up(p, sluice_key_close(walk, op), op);
+		look_up_affix(p, sluice_key_close(walk, op), op);
 	}
 }
 
@@ -92,6 +117,29 @@ static void probe_shapes(const struct prober *p, const struct sluice_index *inde
 	}
 }
 
+static void probe_blocks_of(const struct prober *p, const struct sluice_lengths *lengths,
+                            const struct sluice_address *address)
+{
+	for (uint32_t i = 0; i < lengths->count; i++)
+		look_up(p,
+		        sluice_key_close(sluice_key_block(p->leaf->node->id, address->bytes,
+		                                          lengths->list[i].length),
+		                         SLUICE_OP_CIDR),
+		        SLUICE_OP_CIDR);
+}
+
+static void probe_blocks(const struct prober *p, const struct sluice_index *index)
+{
+	struct sluice_address address;
+
+	if (!sluice_address_read(p->leaf->value.text, &address))
+		return;
+	if (address.family == 6)
+		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK6], &address);
+	if (address.family == 4 || sluice_address_mapped(&address, &address))
+		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK4], &address);
+}
+
 static void probe_folded_forward(const struct prober *p, const struct sluice_index *index)
 {
 	const struct sluice_lengths *lengths = &index->lengths[SLUICE_AFFIX_FOLD_PREFIX];
@@ -103,9 +151,9 @@ static void probe_folded_forward(const struct prober *p, const struct sluice_ind
 	for (;;) {
 		/* lengths that end inside a character can't match: the operand is whole characters
 		 */
-		while (next < lengths->count && lengths->list[next].bytes < folded)
+		while (next < lengths->count && lengths->list[next].length < folded)
 			next++;
-		if (next < lengths->count && lengths->list[next].bytes == folded)
+		if (next < lengths->count && lengths->list[next].length == folded)
 			look_up(p, sluice_key_close(hash, SLUICE_OP_FOLD_PREFIX),
 			        SLUICE_OP_FOLD_PREFIX);
 		bool wanted = index->counts[SLUICE_OP_FOLD] || next < lengths->count;
@@ -131,11 +179,11 @@ static void probe_folded_backward(const struct prober *p, const struct sluice_in
 	size_t folded = 0;
 
 	for (uint32_t next = 0;;) {
-		while (next < lengths->count && lengths->list[next].bytes < folded)
+		while (next < lengths->count && lengths->list[next].length < folded)
 			next++;
 		if (next == lengths->count)
 			break;
-		if (lengths->list[next].bytes == folded)
+		if (lengths->list[next].length == folded)
 			look_up(p, sluice_key_close(hash, SLUICE_OP_FOLD_SUFFIX),
 			        SLUICE_OP_FOLD_SUFFIX);
 		if (rest.len == 0)
@@ -156,16 +204,24 @@ static void probe_direct(const struct prober *p, const struct sluice_index *inde
 		p->probe->hit(p->probe, index->direct[op], p->leaf_id);
 }
 
-static void probe_one_by_one(const struct prober *p, const struct sluice_index *index)
+static void found_range(void *arg, struct sluice_entry *entry)
 {
-	size_t cost = 1 + p->leaf->value.text.len / 16;
+	const struct prober *p = arg;
 
-	for (uint32_t i = 0; i < index->list_count; i++) {
-		struct sluice_entry *entry = index->list[i];
-		if (p->probe->try(p->probe, entry, p->leaf_id, cost) &&
-		    sluice_predicate_matches(&entry->predicate, &p->leaf->value))
-			p->probe->hit(p->probe, entry, p->leaf_id);
-	}
+	p->probe->hit(p->probe, entry, p->leaf_id);
+}
+
+static void probe_number(struct prober *p, const struct sluice_index *index)
+{
+	const struct sluice_number *number = &p->leaf->value.number;
+
+	if (index->counts[SLUICE_OP_NUMBER])
+		look_up(p,
+		        sluice_key_close(sluice_hash_start(p->leaf->node->id) ^
+		                                 sluice_number_hash(number),
+		                         SLUICE_OP_NUMBER),
+		        SLUICE_OP_NUMBER);
+	sluice_ranges_find(&index->ranges, number, found_range, p);
 }
 
 void sluice_index_probe(const struct sluice_entries *entries, const struct sluice_leaf *leaf,
@@ -183,14 +239,11 @@ void sluice_index_probe(const struct sluice_entries *entries, const struct sluic
 			probe_folded_backward(&p, index);
 		if (index->shape_count)
 			probe_shapes(&p, index);
+		if (index->counts[SLUICE_OP_CIDR])
+			probe_blocks(&p, index);
 		break;
 	case SLUICE_JSON_NUMBER:
-		if (index->counts[SLUICE_OP_NUMBER])
-			look_up(&p,
-			        sluice_key_close(sluice_hash_start(leaf->node->id) ^
-			                                 sluice_number_hash(&leaf->value.number),
-			                         SLUICE_OP_NUMBER),
-			        SLUICE_OP_NUMBER);
+		probe_number(&p, index);
 		break;
 	case SLUICE_JSON_TRUE:
 		probe_direct(&p, index, SLUICE_OP_TRUE);
@@ -205,5 +258,5 @@ void sluice_index_probe(const struct sluice_entries *entries, const struct sluic
 		break;
 	}
 	probe_direct(&p, index, SLUICE_OP_EXISTS);
-	probe_one_by_one(&p, index);
+	try_each(&p, index->list, index->list_count);
 }
