@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include <stdlib.h>
 
+#include "check_explain.h"
 #include "judge.h"
 #include "sluice/json.h"
 #include "sluice/matcher.h"
@@ -23,7 +24,8 @@ static const char *match(const struct sluice_pattern *pattern, const struct slui
 	}
 	sluice_scratch_destroy(scratch);
 	sluice_matcher_destroy(matcher);
-	return verdict;
+	const char *wrong = check_explain(pattern, event, strcmp(verdict, "match") == 0);
+	return wrong ? wrong : verdict;
 }
 
 const char *judge(const struct test_case *test_case, char *reason, size_t size)
