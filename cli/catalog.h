@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * Rules and buses, wherever they are: in a store file (--db), or behind a broker's
+ * control API. A verb that works on either knows only this.
+ *
+ * Every function fills *error and returns the exit code that fits when it fails.
+ */
+#ifndef CLI_CATALOG_H
+#define CLI_CATALOG_H
+
+#include "cli.h"
+#include "output.h"
+#include "rule_file.h"
+#include "sluice_store/store.h"
+
+struct catalog;
+
+/* A rule or bus as it is in force. Valid during the callback only. */
+struct catalog_row {
+	enum item_kind kind;
+	struct sluice_str text; /* its JSON */
+	int64_t revision;
+	struct sluice_str error; /* why it is not in force as it stands; absent when it is */
+	const struct sluice_json *counters; /* of a rule in a broker, by get; else NULL */
+};
+
+/* Returns false to stop. */
+typedef bool (*catalog_row_fn)(void *arg, const struct catalog_row *row);
+
+struct import_result {
+	uint64_t rules, buses, changed, deleted;
+};
+
+/* The two kinds of catalog; the functions below are these. */
+struct catalog_ops {
+	enum cli_exit (*put)(struct catalog *catalog, const struct rule_item *item,
+	                     int64_t if_revision, int64_t *revision, struct sluice_error *error);
+	enum cli_exit (*get)(struct catalog *catalog, enum item_kind kind, struct sluice_str name,
+	                     catalog_row_fn fn, void *arg, struct sluice_error *error);
+	enum cli_exit (*list)(struct catalog *catalog, enum item_kind kind,
+	                      const struct sluice_store_query *query, catalog_row_fn fn, void *arg,
+	                      struct sluice_error *error);
+	enum cli_exit (*remove)(struct catalog *catalog, enum item_kind kind,
+	                        struct sluice_str name, int64_t if_revision,
+	                        struct sluice_error *error);
+	enum cli_exit (*set_state)(struct catalog *catalog, struct sluice_str name,
+	                           enum sluice_rule_state state, int64_t if_revision,
+	                           int64_t *revision, struct sluice_error *error);
+	/*
+	 * Puts all of the file, or nothing. replace: rules and buses that are not in it are
+	 * deleted (the default bus stays). dry_run: nothing is changed, and the result says what
+	 * would be. *bad gets the item that was refused, or SIZE_MAX.
+	 */
+	enum cli_exit (*import)(struct catalog *catalog, const struct rule_file *file, bool replace,
+	                        bool dry_run, struct import_result *result, size_t *bad,
+	                        struct sluice_error *error);
+	/* All buses, then all rules. */
+	enum cli_exit (*export)(struct catalog *catalog, catalog_row_fn fn, void *arg,
+	                        struct sluice_error *error);
+	void (*close)(struct catalog *catalog);
+};
+
+/* The head of either kind. */
+struct catalog {
+	const struct catalog_ops *ops;
+};
+
+enum {
+	CATALOG_CHANGE = 1, /* it is to be changed, not only read */
+	CATALOG_CREATE = 2, /* a store is made when there is none */
+};
+
+/* Opens what the command line says. Failures are told; *catalog is NULL then. */
+enum cli_exit catalog_open(const struct cli *cli, unsigned flags, struct catalog **catalog);
+void catalog_close(struct catalog *catalog);
+
+/* What catalog_open chooses from. */
+enum cli_exit catalog_open_store(const char *path, unsigned flags, struct catalog **catalog,
+                                 struct sluice_error *error);
+enum cli_exit catalog_open_broker(const struct cli *cli, struct catalog **catalog,
+                                  struct sluice_error *error);
+
+/* Appends members of a control command. */
+void member_text(struct sluice_buffer *members, const char *name, struct sluice_str value);
+void member_integer(struct sluice_buffer *members, const char *name, int64_t value);
+
+#endif

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* Rules and buses behind the control API of a broker. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "catalog.h"
+#include "control.h"
+
+enum {
+	PAGE = 1000,                 /* rules asked for at once; the plugin may give fewer */
+	PART_MAX_BYTES = 256 * 1024, /* of one import part: below any broker's packet limit */
+};
+
+struct broker_catalog {
+	struct catalog catalog;
+	struct control *control;
+};
+
+static struct control *control_of(struct catalog *catalog)
+{
+	return ((struct broker_catalog *)catalog)->control;
+}
+
+void member_text(struct sluice_buffer *members, const char *name, struct sluice_str value)
+{
+	output_member(members, name);
+	sluice_json_write_string(members, value);
+}
+
+void member_integer(struct sluice_buffer *members, const char *name, int64_t value)
+{
+	output_member(members, name);
+	sluice_buffer_printf(members, "%" PRId64, value);
+}
+
+static const char *noun(enum item_kind kind)
+{
+	return kind == ITEM_BUS ? "bus" : "rule";
+}
+
+/* Removes the leading "$.member" of a place, which the person at the shell has not written. */
+static void strip_place(struct sluice_error *error, const char *member)
+{
+	size_t len = strlen(member);
+	if (strncmp(error->place, "$.", 2) == 0 && strncmp(error->place + 2, member, len) == 0 &&
+	    (error->place[2 + len] == '\0' || strchr(".[", error->place[2 + len])))
+		memmove(error->place + 1, error->place + 2 + len,
+		        strlen(error->place + 2 + len) + 1);
+}
+
+/* A command that answers with a name and a revision. */
+static enum cli_exit call_change(struct catalog *catalog, const char *command,
+                                 struct sluice_buffer *members, int64_t if_revision,
+                                 int64_t *revision, struct sluice_error *error)
+{
+	struct answer answer;
+	if (if_revision != SLUICE_STORE_ANY_REVISION)
+		member_integer(members, "ifRevision", if_revision);
+	enum cli_exit code =
+	        control_call(control_of(catalog), CONTROL_CHANGE, command, members, &answer, error);
+	sluice_buffer_finish(members);
+	if (code != CLI_OK)
+		return code;
+	if (revision &&
+	    !sluice_json_integer(sluice_json_get(answer.data, "revision"), 0, INT64_MAX, revision))
+		*revision = 0;
+	answer_finish(&answer);
+	return CLI_OK;
+}
+
+static enum cli_exit broker_put(struct catalog *catalog, const struct rule_item *item,
+                                int64_t if_revision, int64_t *revision, struct sluice_error *error)
+{
+	struct sluice_buffer members = { 0 };
+	output_member(&members, noun(item->kind));
+	rule_item_write_bare(item, &members);
+	enum cli_exit code = call_change(catalog, item->kind == ITEM_BUS ? "putBus" : "putRule",
+	                                 &members, if_revision, revision, error);
+	if (code != CLI_OK)
+		strip_place(error, noun(item->kind));
+	/* A rule on a bus that does not exist is not valid, rather than not found. */
+	return code == CLI_NO ? CLI_INVALID : code;
+}
+
+/* One entry of an answer, {"rule":…,"revision":…}; false when fn has had enough. */
+static bool give_row(enum item_kind kind, const struct sluice_json *entry, catalog_row_fn fn,
+                     void *arg)
+{
+	const struct sluice_json *item = sluice_json_get(entry, noun(kind));
+	const struct sluice_json *error = sluice_json_get(entry, "error");
+	if (!item)
+		return true;
+	struct catalog_row row = { .kind = kind, .text = item->raw };
+	if (!sluice_json_integer(sluice_json_get(entry, "revision"), 0, INT64_MAX, &row.revision))
+		row.revision = 0;
+	if (error && error->type == SLUICE_JSON_STRING)
+		row.error = error->string;
+	row.counters = sluice_json_get(entry, "counters");
+	return fn(arg, &row);
+}
+
+static enum cli_exit broker_get(struct catalog *catalog, enum item_kind kind,
+                                struct sluice_str name, catalog_row_fn fn, void *arg,
+                                struct sluice_error *error)
+{
+	struct sluice_buffer members = { 0 };
+	struct answer answer;
+	member_text(&members, "name", name);
+	enum cli_exit code =
+	        control_call(control_of(catalog), CONTROL_VIEW,
+	                     kind == ITEM_BUS ? "getBus" : "getRule", &members, &answer, error);
+	sluice_buffer_finish(&members);
+	if (code != CLI_OK) {
+		strip_place(error, "name");
+		if (strcmp(error->place, "$") == 0)
+			error->place[0] = '\0';
+		return code;
+	}
+	give_row(kind, answer.data, fn, arg);
+	answer_finish(&answer);
+	return CLI_OK;
+}
+
+static enum cli_exit list_buses(struct catalog *catalog, catalog_row_fn fn, void *arg,
+                                struct sluice_error *error)
+{
+	struct answer answer;
+	enum cli_exit code =
+	        control_call(control_of(catalog), CONTROL_VIEW, "listBuses", NULL, &answer, error);
+	if (code != CLI_OK)
+		return code;
+	const struct sluice_json *buses = sluice_json_get(answer.data, "buses");
+	for (const struct sluice_json *entry = buses ? buses->first : NULL; entry;
+	     entry = entry->next)
+		if (!give_row(ITEM_BUS, entry, fn, arg))
+			break;
+	answer_finish(&answer);
+	return CLI_OK;
+}
+
+static void write_query(struct sluice_buffer *members, const struct sluice_store_query *query,
+                        const char *after, size_t limit)
+{
+	member_integer(members, "limit", (int64_t)limit);
+	sluice_buffer_append_text(members, ",\"full\":true");
+	if (query->prefix.data)
+		member_text(members, "prefix", query->prefix);
+	if (query->bus.data)
+		member_text(members, "bus", query->bus);
+	if (query->state >= 0)
+		member_text(
+		        members, "state",
+		        sluice_str(sluice_rule_state_name((enum sluice_rule_state)query->state)));
+	if (after[0])
+		member_text(members, "after", sluice_str(after));
+}
+
+static enum cli_exit broker_list(struct catalog *catalog, enum item_kind kind,
+                                 const struct sluice_store_query *query, catalog_row_fn fn,
+                                 void *arg, struct sluice_error *error)
+{
+	if (kind == ITEM_BUS)
+		return list_buses(catalog, fn, arg, error);
+	char after[SLUICE_NAME_MAX + 1];
+	snprintf(after, sizeof(after), "%.*s", (int)query->after.len,
+	         query->after.data ? query->after.data : "");
+	size_t left = query->limit ? query->limit : SIZE_MAX;
+	enum cli_exit code = CLI_OK;
+	bool more = true;
+	while (more && left > 0 && code == CLI_OK) {
+		struct sluice_buffer members = { 0 };
+		struct answer answer;
+		write_query(&members, query, after, left < PAGE ? left : PAGE);
+		code = control_call(control_of(catalog), CONTROL_VIEW, "listRules", &members,
+		                    &answer, error);
+		sluice_buffer_finish(&members);
+		if (code != CLI_OK)
+			break;
+		const struct sluice_json *rules = sluice_json_get(answer.data, "rules");
+		const struct sluice_json *next = sluice_json_get(answer.data, "next");
+		more = next && next->type == SLUICE_JSON_STRING &&
+		       next->string.len <= SLUICE_NAME_MAX;
+		if (more)
+			snprintf(after, sizeof(after), "%.*s", (int)next->string.len,
+			         next->string.data);
+		for (const struct sluice_json *entry = rules ? rules->first : NULL;
+		     entry && left > 0; entry = entry->next) {
+			left--;
+			if (!give_row(ITEM_RULE, entry, fn, arg)) {
+				more = false;
+				break;
+			}
+		}
+		answer_finish(&answer);
+	}
+	return code;
+}
+
+static enum cli_exit broker_remove(struct catalog *catalog, enum item_kind kind,
+                                   struct sluice_str name, int64_t if_revision,
+                                   struct sluice_error *error)
+{
+	struct sluice_buffer members = { 0 };
+	member_text(&members, "name", name);
+	return call_change(catalog, kind == ITEM_BUS ? "deleteBus" : "deleteRule", &members,
+	                   if_revision, NULL, error);
+}
+
+static enum cli_exit broker_set_state(struct catalog *catalog, struct sluice_str name,
+                                      enum sluice_rule_state state, int64_t if_revision,
+                                      int64_t *revision, struct sluice_error *error)
+{
+	static const char *const commands[] = { [SLUICE_RULE_ENABLED] = "enableRule",
+		                                [SLUICE_RULE_DISABLED] = "disableRule",
+		                                [SLUICE_RULE_SHADOW] = "shadowRule" };
+	struct sluice_buffer members = { 0 };
+	member_text(&members, "name", name);
+	return call_change(catalog, commands[state], &members, if_revision, revision, error);
+}
+
+/* --- import, in parts --- */
+
+/* The string or integer id that begin gave, as JSON to be sent back. */
+static bool copy_raw(const struct sluice_json *node, char *into, size_t size)
+{
+	if (!node || node->raw.len >= size)
+		return false;
+	memcpy(into, node->raw.data, node->raw.len);
+	into[node->raw.len] = '\0';
+	return true;
+}
+
+static enum cli_exit import_begin(struct control *control, bool replace, char *id, size_t size,
+                                  struct sluice_error *error)
+{
+	struct sluice_buffer members = { 0 };
+	struct answer answer;
+	sluice_buffer_append_text(&members, replace ? "\"replace\":true" : "\"replace\":false");
+	enum cli_exit code =
+	        control_call(control, CONTROL_CHANGE, "importBegin", &members, &answer, error);
+	sluice_buffer_finish(&members);
+	if (code != CLI_OK)
+		return code;
+	if (!copy_raw(sluice_json_get(answer.data, "import"), id, size)) {
+		sluice_error_set(error, SLUICE_ERR_SYNTAX, SIZE_MAX, NULL,
+		                 "the broker's answer to importBegin names no import");
+		code = CLI_BROKER;
+	}
+	answer_finish(&answer);
+	return code;
+}
+
+/* Which item of the part a place such as "$.rules[12].pattern" is about; strips it to "$.pattern".
+ * SIZE_MAX when it does not say. */
+static size_t item_of_place(struct sluice_error *error, enum item_kind kind)
+{
+	const char *prefix = kind == ITEM_BUS ? "$.buses[" : "$.rules[";
+	size_t len = strlen(prefix);
+	if (strncmp(error->place, prefix, len) != 0)
+		return SIZE_MAX;
+	char *end;
+	unsigned long long index = strtoull(error->place + len, &end, 10);
+	if (*end != ']')
+		return SIZE_MAX;
+	memmove(error->place + 1, end + 1, strlen(end + 1) + 1);
+	return (size_t)index;
+}
+
+/* Sends the items of `kind` in parts that are not too large. */
+static enum cli_exit import_parts(struct control *control, const char *id,
+                                  const struct rule_file *file, enum item_kind kind, size_t *bad,
+                                  struct sluice_error *error)
+{
+	enum cli_exit code = CLI_OK;
+	struct progress progress;
+	struct sluice_buffer members = { 0 };
+	progress_start(&progress, "importing", file->count);
+	/* The places in the file of the items of this part. */
+	size_t *part = calloc(file->count + 1, sizeof(*part));
+	if (!part) {
+		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return CLI_SYSTEM;
+	}
+	for (size_t i = 0; i < file->count && code == CLI_OK;) {
+		size_t count = 0;
+		sluice_buffer_reset(&members);
+		sluice_buffer_printf(&members, "\"import\":%s,\"%s\":[", id,
+		                     kind == ITEM_BUS ? "buses" : "rules");
+		for (; i < file->count && members.len < PART_MAX_BYTES && !members.failed; i++) {
+			if (file->items[i].kind != kind)
+				continue;
+			if (count)
+				sluice_buffer_append_text(&members, ",");
+			rule_item_write_bare(&file->items[i], &members);
+			part[count++] = i;
+		}
+		sluice_buffer_append_text(&members, "]");
+		if (count == 0)
+			break;
+		struct answer answer;
+		code = control_call(control, CONTROL_CHANGE, "importPart", &members, &answer,
+		                    error);
+		if (code == CLI_OK) {
+			answer_finish(&answer);
+			progress_show(&progress, i);
+		} else {
+			size_t index = item_of_place(error, kind);
+			if (index < count)
+				*bad = part[index];
+		}
+	}
+	progress_end(&progress);
+	free(part);
+	sluice_buffer_finish(&members);
+	return code;
+}
+
+static uint64_t count_of(const struct sluice_json *data, const char *name)
+{
+	int64_t value = 0;
+	if (!sluice_json_integer(sluice_json_get(data, name), 0, INT64_MAX, &value))
+		return 0;
+	return (uint64_t)value;
+}
+
+static enum cli_exit import_end(struct control *control, const char *id, bool dry_run,
+                                struct import_result *result, struct sluice_error *error)
+{
+	struct sluice_buffer members = { 0 };
+	struct answer answer;
+	sluice_buffer_printf(&members, "\"import\":%s,\"dryRun\":%s", id,
+	                     dry_run ? "true" : "false");
+	enum cli_exit code =
+	        control_call(control, CONTROL_CHANGE, "importCommit", &members, &answer, error);
+	sluice_buffer_finish(&members);
+	if (code != CLI_OK)
+		return code;
+	*result = (struct import_result){ .rules = count_of(answer.data, "rules"),
+		                          .buses = count_of(answer.data, "buses"),
+		                          .changed = count_of(answer.data, "changed"),
+		                          .deleted = count_of(answer.data, "deleted") };
+	answer_finish(&answer);
+	return CLI_OK;
+}
+
+static enum cli_exit broker_import(struct catalog *catalog, const struct rule_file *file,
+                                   bool replace, bool dry_run, struct import_result *result,
+                                   size_t *bad, struct sluice_error *error)
+{
+	struct control *control = control_of(catalog);
+	char id[80];
+	*bad = SIZE_MAX;
+	enum cli_exit code = import_begin(control, replace, id, sizeof(id), error);
+	if (code != CLI_OK)
+		return code;
+	code = import_parts(control, id, file, ITEM_BUS, bad, error);
+	if (code == CLI_OK)
+		code = import_parts(control, id, file, ITEM_RULE, bad, error);
+	if (code == CLI_OK)
+		code = import_end(control, id, dry_run, result, error);
+	if (code != CLI_OK && code != CLI_BROKER) {
+		/* Should that fail too, the plugin forgets it with our DISCONNECT. */
+		struct sluice_buffer members = { 0 };
+		struct answer answer;
+		struct sluice_error ignored;
+		sluice_buffer_printf(&members, "\"import\":%s", id);
+		if (control_call(control, CONTROL_CHANGE, "importAbort", &members, &answer,
+		                 &ignored) == CLI_OK)
+			answer_finish(&answer);
+		sluice_buffer_finish(&members);
+	}
+	return code == CLI_NO ? CLI_INVALID : code;
+}
+
+/* --- export, in parts of one snapshot --- */
+
+/* An entry of an exported part is the rule or bus itself. */
+static bool give_exported(enum item_kind kind, const struct sluice_json *entries, catalog_row_fn fn,
+                          void *arg)
+{
+	for (const struct sluice_json *entry = entries ? entries->first : NULL; entry;
+	     entry = entry->next) {
+		struct catalog_row row = { .kind = kind, .text = entry->raw };
+		if (!fn(arg, &row))
+			return false;
+	}
+	return true;
+}
+
+static enum cli_exit broker_export(struct catalog *catalog, catalog_row_fn fn, void *arg,
+                                   struct sluice_error *error)
+{
+	struct control *control = control_of(catalog);
+	struct sluice_buffer members = { 0 };
+	struct answer answer;
+	enum cli_exit code =
+	        control_call(control, CONTROL_VIEW, "exportBegin", NULL, &answer, error);
+	if (code != CLI_OK)
+		return code;
+	char id[80];
+	bool named = copy_raw(sluice_json_get(answer.data, "export"), id, sizeof(id));
+	answer_finish(&answer);
+	if (!named) {
+		sluice_error_set(error, SLUICE_ERR_SYNTAX, SIZE_MAX, NULL,
+		                 "the broker's answer to exportBegin names no export");
+		return CLI_BROKER;
+	}
+	sluice_buffer_printf(&members, "\"export\":%s", id);
+	for (bool done = false; !done && code == CLI_OK;) {
+		code = control_call(control, CONTROL_VIEW, "exportPart", &members, &answer, error);
+		if (code != CLI_OK)
+			break;
+		const struct sluice_json *flag = sluice_json_get(answer.data, "done");
+		done = !flag || flag->type != SLUICE_JSON_FALSE;
+		if (!give_exported(ITEM_BUS, sluice_json_get(answer.data, "buses"), fn, arg) ||
+		    !give_exported(ITEM_RULE, sluice_json_get(answer.data, "rules"), fn, arg))
+			done = true;
+		answer_finish(&answer);
+	}
+	sluice_buffer_finish(&members);
+	return code;
+}
+
+static void broker_close(struct catalog *catalog)
+{
+	control_close(control_of(catalog));
+	free(catalog);
+}
+
+static const struct catalog_ops broker_ops = {
+	.put = broker_put,
+	.get = broker_get,
+	.list = broker_list,
+	.remove = broker_remove,
+	.set_state = broker_set_state,
+	.import = broker_import,
+	.export = broker_export,
+	.close = broker_close,
+};
+
+enum cli_exit catalog_open_broker(const struct cli *cli, struct catalog **catalog,
+                                  struct sluice_error *error)
+{
+	*catalog = NULL;
+	struct broker_catalog *made = calloc(1, sizeof(*made));
+	if (!made) {
+		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return CLI_SYSTEM;
+	}
+	made->catalog.ops = &broker_ops;
+	enum cli_exit code = control_open(cli, &made->control, error);
+	if (code != CLI_OK) {
+		free(made);
+		return code;
+	}
+	*catalog = &made->catalog;
+	return CLI_OK;
+}

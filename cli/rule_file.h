@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * Files of rules: one JSON object a line, or one JSON array of them, or a single
+ * object over many lines. Beside rules a file may hold buses, as {"bus":{…}}.
+ */
+#ifndef CLI_RULE_FILE_H
+#define CLI_RULE_FILE_H
+
+#include "cli.h"
+#include "sluice/json.h"
+#include "sluice/rule.h"
+
+enum item_kind { ITEM_RULE, ITEM_BUS };
+
+/* A rule or bus of a file. Owned by the file. */
+struct rule_item {
+	enum item_kind kind;
+	struct sluice_rule *rule;       /* ITEM_RULE; NULL in a light one (see RULE_FILE_LIGHT) */
+	struct sluice_bus *bus;         /* ITEM_BUS */
+	struct sluice_pattern *pattern; /* a light one's; a rule has its own */
+	struct sluice_str name;         /* points into rule, bus or own_name */
+	char *own_name;                 /* a light one's */
+	size_t line;                    /* where it begins, from 1 */
+};
+
+struct rule_file {
+	const char *path; /* as given; not owned */
+	struct rule_item *items;
+	size_t count;
+	size_t capacity;
+};
+
+enum {
+	/* Items without "targets" need only a name (any string) and a pattern; the rest of their
+	 * members is not looked at. */
+	RULE_FILE_LIGHT = 1,
+	/* There must be exactly one item, and it may be a bare bus. */
+	RULE_FILE_ONE_RULE = 2,
+	RULE_FILE_ONE_BUS = 4,
+};
+
+/* Reads and compiles all of a file. Failures are told, with file and line. */
+enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned flags,
+                             struct rule_file *file);
+
+/* Adds an item, which is the file's from then on; on SLUICE_ERR_NOMEM it is freed. */
+enum sluice_status rule_file_add(struct rule_file *file, const struct rule_item *item);
+void rule_file_finish(struct rule_file *file);
+
+/* Writes "path:line" of an item into buf. Returns buf. */
+char *rule_file_where(const struct rule_file *file, size_t item, char *buf, size_t size);
+
+/* Tells the failure if two items of the same kind have one name. */
+enum cli_exit rule_file_check_names(const struct cli *cli, const struct rule_file *file);
+
+/* The order of kinds (rules first) and names, as memcmp has it. */
+int rule_item_compare(const struct rule_item *left, const struct rule_item *right);
+
+/* The items in that order, as pointers that the caller frees; NULL when out of memory. */
+const struct rule_item **rule_file_sorted(const struct rule_file *file);
+
+/* Its pattern, whichever kind of rule it is. */
+const struct sluice_pattern *rule_item_pattern(const struct rule_item *item);
+
+/* Appends the item's JSON as a line of such a file: a rule as it is, a bus as {"bus":{…}}. */
+void rule_item_write(const struct rule_item *item, struct sluice_buffer *buf);
+
+/* Appends the rule's or bus's own JSON. */
+void rule_item_write_bare(const struct rule_item *item, struct sluice_buffer *buf);
+
+#endif

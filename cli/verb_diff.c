@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* sluice rule diff */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "catalog.h"
+#include "verbs.h"
+
+struct diff {
+	const struct cli *cli;
+	const struct rule_file *file;
+	const struct rule_item **sorted; /* of the file */
+	bool *seen;                      /* which of `sorted` the catalog has */
+	bool replace;
+	struct sluice_buffer out;
+	struct sluice_buffer ours, theirs;
+	uint64_t added, changed, removed;
+};
+
+static void tell(struct diff *diff, const char *what, enum item_kind kind, struct sluice_str name)
+{
+	const char *noun = kind == ITEM_BUS ? "bus" : "rule";
+	if (diff->cli->json) {
+		if (diff->added + diff->changed + diff->removed > 0)
+			sluice_buffer_append_text(&diff->out, ",");
+		sluice_buffer_printf(&diff->out, "{\"%s\":", noun);
+		sluice_json_write_string(&diff->out, name);
+		sluice_buffer_printf(&diff->out, ",\"change\":\"%s\"}", what);
+	} else {
+		sluice_buffer_printf(&diff->out, "%-7s %s ", what, noun);
+		output_safe(&diff->out, name);
+		sluice_buffer_append_text(&diff->out, "\n");
+	}
+	*(what[0] == 'a' ? &diff->added : what[0] == 'c' ? &diff->changed : &diff->removed) += 1;
+}
+
+/* The place of a name in `sorted`, or SIZE_MAX. */
+static size_t find(const struct diff *diff, enum item_kind kind, struct sluice_str name)
+{
+	size_t low = 0, high = diff->file->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		struct rule_item wanted = { .kind = kind, .name = name };
+		int order = rule_item_compare(diff->sorted[middle], &wanted);
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return SIZE_MAX;
+}
+
+/* Reads what the catalog has; a row that cannot be compiled still has its name. */
+static bool read_row(const struct catalog_row *row, struct rule_item *item,
+                     struct sluice_json_doc **doc)
+{
+	*item = (struct rule_item){ .kind = row->kind };
+	*doc = NULL;
+	if (row->kind == ITEM_BUS && sluice_bus_parse(row->text, &item->bus, NULL) == SLUICE_OK)
+		item->name = item->bus->name;
+	else if (row->kind == ITEM_RULE &&
+	         sluice_rule_parse(row->text, &item->rule, NULL) == SLUICE_OK)
+		item->name = item->rule->name;
+	else if (sluice_json_parse(row->text, 0, SIZE_MAX, doc, NULL) == SLUICE_OK) {
+		const struct sluice_json *name = sluice_json_get(sluice_json_root(*doc), "name");
+		item->name = name ? name->string : (struct sluice_str){ NULL, 0 };
+	}
+	return item->name.data != NULL;
+}
+
+static bool same(struct diff *diff, const struct rule_item *ours, const struct rule_item *theirs)
+{
+	if (!theirs->rule && !theirs->bus)
+		return false;
+	sluice_buffer_reset(&diff->ours);
+	sluice_buffer_reset(&diff->theirs);
+	rule_item_write_bare(ours, &diff->ours);
+	rule_item_write_bare(theirs, &diff->theirs);
+	return sluice_str_equal(sluice_buffer_str(&diff->ours), sluice_buffer_str(&diff->theirs));
+}
+
+static bool on_row(void *arg, const struct catalog_row *row)
+{
+	struct diff *diff = arg;
+	struct rule_item theirs;
+	struct sluice_json_doc *doc;
+	if (read_row(row, &theirs, &doc)) {
+		size_t at = find(diff, row->kind, theirs.name);
+		if (at != SIZE_MAX) {
+			diff->seen[at] = true;
+			if (!same(diff, diff->sorted[at], &theirs))
+				tell(diff, "changed", row->kind, theirs.name);
+		} else if (diff->replace &&
+		           !(row->kind == ITEM_BUS &&
+		             sluice_str_equal(theirs.name, SLUICE_STR("default")))) {
+			tell(diff, "removed", row->kind, theirs.name);
+		}
+	}
+	sluice_rule_destroy(theirs.rule);
+	sluice_bus_destroy(theirs.bus);
+	sluice_json_destroy(doc);
+	return true;
+}
+
+static enum cli_exit compare(struct diff *diff)
+{
+	const struct cli *cli = diff->cli;
+	struct catalog *catalog;
+	struct sluice_error error;
+	enum cli_exit code = catalog_open(cli, 0, &catalog);
+	if (code != CLI_OK)
+		return code;
+	if (cli->json)
+		sluice_buffer_append_text(&diff->out, "{\"changes\":[");
+	code = catalog->ops->export(catalog, on_row, diff, &error);
+	catalog_close(catalog);
+	if (code != CLI_OK)
+		return fail(cli, code, NULL, &error);
+	for (size_t i = 0; i < diff->file->count; i++)
+		if (!diff->seen[i])
+			tell(diff, "added", diff->sorted[i]->kind, diff->sorted[i]->name);
+	if (cli->json)
+		sluice_buffer_printf(&diff->out,
+		                     "],\"added\":%" PRIu64 ",\"changed\":%" PRIu64
+		                     ",\"removed\":%" PRIu64 "}",
+		                     diff->added, diff->changed, diff->removed);
+	else
+		sluice_buffer_printf(&diff->out,
+		                     "%" PRIu64 " added, %" PRIu64 " changed, %" PRIu64 " removed",
+		                     diff->added, diff->changed, diff->removed);
+	code = output_line(cli, &diff->out);
+	if (code == CLI_OK && diff->added + diff->changed + diff->removed > 0)
+		code = CLI_NO;
+	return code;
+}
+
+static enum cli_exit exec_diff(const struct cli *cli)
+{
+	struct rule_file file;
+	enum cli_exit code = rule_file_load(cli, cli->args->operands[0], 0, &file);
+	if (code != CLI_OK)
+		return code;
+	struct diff diff = { .cli = cli,
+		             .file = &file,
+		             .sorted = rule_file_sorted(&file),
+		             .seen = calloc(file.count + 1, sizeof(*diff.seen)),
+		             .replace = arguments_has(cli->args, "replace") };
+	if (!diff.sorted || !diff.seen)
+		code = fail_memory(cli);
+	else
+		code = rule_file_check_names(cli, &file);
+	if (code == CLI_OK)
+		code = compare(&diff);
+	sluice_buffer_finish(&diff.out);
+	sluice_buffer_finish(&diff.ours);
+	sluice_buffer_finish(&diff.theirs);
+	free(diff.seen);
+	free(diff.sorted);
+	rule_file_finish(&file);
+	return code;
+}
+
+static const struct option diff_options[] = {
+	{ "replace", 0, NULL, "show what 'rule import --replace' would remove too", NULL },
+	{ 0 },
+};
+
+const struct verb verb_rule_diff = {
+	.noun = "rule",
+	.name = "diff",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = diff_options,
+	.completes = "@file",
+	.summary = "show what 'rule import' would change",
+	.help = "It prints a line for each rule and bus that would be added, changed or removed; "
+	        "the\n"
+	        "exit status is 1 when there is any, 0 when there is none.",
+	.exec = exec_diff,
+};

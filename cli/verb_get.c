@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* sluice rule get, sluice bus get */
+#include "catalog.h"
+#include "verbs.h"
+
+static bool write_row(void *arg, const struct catalog_row *row)
+{
+	struct sluice_buffer *out = arg;
+	sluice_buffer_append_text(out, "{");
+	output_member(out, row->kind == ITEM_BUS ? "bus" : "rule");
+	sluice_buffer_append_str(out, row->text);
+	member_integer(out, "revision", row->revision);
+	if (row->error.data)
+		member_text(out, "error", row->error);
+	if (row->counters) {
+		output_member(out, "counters");
+		sluice_buffer_append_str(out, row->counters->raw);
+	}
+	sluice_buffer_append_text(out, "}");
+	return true;
+}
+
+static bool write_text(void *arg, const struct catalog_row *row)
+{
+	if (row->error.data) {
+		struct sluice_buffer warning = { 0 };
+		output_safe(&warning, row->error);
+		fprintf(stderr, "sluice: it is not in force as it stands: %s\n",
+		        warning.failed ? "" : sluice_buffer_str(&warning).data);
+		sluice_buffer_finish(&warning);
+	}
+	sluice_buffer_append_str(arg, row->text);
+	return true;
+}
+
+static enum cli_exit get(const struct cli *cli, enum item_kind kind)
+{
+	struct catalog *catalog;
+	struct sluice_error error;
+	struct sluice_buffer out = { 0 };
+	const char *name = cli->args->operands[0];
+	enum cli_exit code = catalog_open(cli, 0, &catalog);
+	if (code != CLI_OK)
+		return code;
+	code = catalog->ops->get(catalog, kind, sluice_str(name),
+	                         cli->json ? write_row : write_text, &out, &error);
+	if (code != CLI_OK)
+		fail(cli, code, NULL, &error);
+	else
+		code = output_line(cli, &out);
+	sluice_buffer_finish(&out);
+	catalog_close(catalog);
+	return code;
+}
+
+static enum cli_exit exec_rule_get(const struct cli *cli)
+{
+	return get(cli, ITEM_RULE);
+}
+
+static enum cli_exit exec_bus_get(const struct cli *cli)
+{
+	return get(cli, ITEM_BUS);
+}
+
+const struct verb verb_rule_get = {
+	.noun = "rule",
+	.name = "get",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "print a rule",
+	.help = "It prints the rule as 'rule put' takes it; with --json its revision and counters\n"
+	        "too.",
+	.exec = exec_rule_get,
+};
+
+const struct verb verb_bus_get = {
+	.noun = "bus",
+	.name = "get",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "print an event bus",
+	.exec = exec_bus_get,
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* sluice rule list, sluice bus list */
+#include <inttypes.h>
+
+#include "catalog.h"
+#include "verbs.h"
+
+struct listing {
+	const struct cli *cli;
+	bool full;
+	size_t count;
+	struct sluice_buffer out;
+	struct sluice_json_doc *doc; /* of the row at hand */
+};
+
+/* A string member of the row's JSON, or `otherwise`. */
+static struct sluice_str member_of(const struct listing *listing, const char *name,
+                                   const char *otherwise)
+{
+	const struct sluice_json *member =
+	        listing->doc ? sluice_json_get(sluice_json_root(listing->doc), name) : NULL;
+	return member && member->type == SLUICE_JSON_STRING ? member->string
+	                                                    : sluice_str(otherwise);
+}
+
+static void write_json(struct listing *listing, const struct catalog_row *row)
+{
+	struct sluice_buffer *out = &listing->out;
+	sluice_buffer_append_text(out, listing->count ? ",{" : "{");
+	if (listing->full || row->kind == ITEM_BUS) {
+		output_member(out, row->kind == ITEM_BUS ? "bus" : "rule");
+		sluice_buffer_append_str(out, row->text);
+	} else {
+		member_text(out, "name", member_of(listing, "name", ""));
+		member_text(out, "bus", member_of(listing, "bus", "default"));
+		member_text(out, "state", member_of(listing, "state", "ENABLED"));
+	}
+	member_integer(out, "revision", row->revision);
+	if (row->error.data)
+		member_text(out, "error", row->error);
+	sluice_buffer_append_text(out, "}");
+}
+
+/* Appends text, filled with spaces to the width of its column. */
+static void write_cell(struct sluice_buffer *out, struct sluice_str text, size_t width)
+{
+	output_safe(out, text);
+	for (size_t at = text.len; at < width; at++)
+		sluice_buffer_append_text(out, " ");
+	sluice_buffer_append_text(out, "  ");
+}
+
+static void write_topics(struct listing *listing, const char *name, const char *before)
+{
+	const struct sluice_json *list =
+	        listing->doc ? sluice_json_get(sluice_json_root(listing->doc), name) : NULL;
+	for (const struct sluice_json *topic = list ? list->first : NULL; topic;
+	     topic = topic->next) {
+		sluice_buffer_append_text(&listing->out, topic->index ? " " : before);
+		output_plain(&listing->out, topic);
+	}
+}
+
+static void write_table(struct listing *listing, const struct catalog_row *row)
+{
+	struct sluice_buffer *out = &listing->out;
+	char revision[24];
+	snprintf(revision, sizeof(revision), "%" PRId64, row->revision);
+	write_cell(out, member_of(listing, "name", "?"), 30);
+	if (row->kind == ITEM_RULE) {
+		write_cell(out, member_of(listing, "bus", "default"), 12);
+		write_cell(out, member_of(listing, "state", "ENABLED"), 8);
+	}
+	sluice_buffer_append_text(out, revision);
+	if (row->kind == ITEM_BUS) {
+		write_topics(listing, "topics", "  ");
+		write_topics(listing, "exclude", "  not ");
+	}
+	if (row->error.data) {
+		sluice_buffer_append_text(out, "  ! ");
+		output_safe(out, row->error);
+	}
+	sluice_buffer_append_text(out, "\n");
+}
+
+static bool on_row(void *arg, const struct catalog_row *row)
+{
+	struct listing *listing = arg;
+	if (sluice_json_parse(row->text, 0, SIZE_MAX, &listing->doc, NULL) != SLUICE_OK)
+		listing->doc = NULL;
+	if (listing->cli->json) {
+		write_json(listing, row);
+	} else if (listing->full) {
+		sluice_buffer_append_str(&listing->out, row->text);
+		sluice_buffer_append_text(&listing->out, "\n");
+	} else {
+		write_table(listing, row);
+	}
+	sluice_json_destroy(listing->doc);
+	listing->count++;
+	if (listing->cli->json || listing->out.failed)
+		return true;
+	/* The table goes out row by row. */
+	bool written = fwrite(listing->out.data, 1, listing->out.len, stdout) == listing->out.len;
+	sluice_buffer_reset(&listing->out);
+	return written;
+}
+
+static enum cli_exit list(const struct cli *cli, enum item_kind kind,
+                          const struct sluice_store_query *query)
+{
+	struct listing listing = { .cli = cli, .full = arguments_has(cli->args, "full") };
+	struct catalog *catalog;
+	struct sluice_error error;
+	enum cli_exit code = catalog_open(cli, 0, &catalog);
+	if (code != CLI_OK)
+		return code;
+	if (cli->json)
+		sluice_buffer_append_text(&listing.out,
+		                          kind == ITEM_BUS ? "{\"buses\":[" : "{\"rules\":[");
+	code = catalog->ops->list(catalog, kind, query, on_row, &listing, &error);
+	if (code != CLI_OK) {
+		fail(cli, code, NULL, &error);
+	} else if (listing.out.failed) {
+		code = fail_memory(cli);
+	} else if (cli->json) {
+		sluice_buffer_append_text(&listing.out, "]}");
+		code = output_line(cli, &listing.out);
+	}
+	sluice_buffer_finish(&listing.out);
+	catalog_close(catalog);
+	return code;
+}
+
+static enum cli_exit exec_rule_list(const struct cli *cli)
+{
+	struct sluice_error error;
+	struct sluice_store_query query = { .state = -1 };
+	const char *state = arguments_value(cli->args, "state");
+	enum sluice_rule_state parsed;
+	int64_t limit;
+	query.prefix = sluice_str(arguments_value(cli->args, "prefix"));
+	query.bus = sluice_str(arguments_value(cli->args, "bus"));
+	query.after = sluice_str(arguments_value(cli->args, "after"));
+	if (arguments_integer(cli->args, "limit", 0, INT64_MAX, 0, &limit, &error) != SLUICE_OK)
+		return fail_usage(cli, "%s", error.message);
+	query.limit = (size_t)limit;
+	if (query.after.len > SLUICE_NAME_MAX)
+		return fail_usage(cli, "--after: a name has at most %d characters",
+		                  SLUICE_NAME_MAX);
+	if (state) {
+		if (!sluice_rule_state_parse(sluice_str(state), &parsed))
+			return fail_usage(cli, "--state: ENABLED, DISABLED or SHADOW");
+		query.state = (int)parsed;
+	}
+	return list(cli, ITEM_RULE, &query);
+}
+
+static enum cli_exit exec_bus_list(const struct cli *cli)
+{
+	return list(cli, ITEM_BUS, NULL);
+}
+
+static const struct option rule_list_options[] = {
+	{ "prefix", 0, "TEXT", "rules whose names begin so", NULL },
+	{ "bus", 0, "NAME", "rules on this bus", NULL },
+	{ "state", 0, "STATE", "ENABLED, DISABLED or SHADOW", "ENABLED DISABLED SHADOW" },
+	{ "after", 0, "NAME", "rules after this one", NULL },
+	{ "limit", 0, "N", "at most so many (all)", NULL },
+	{ "full", 0, NULL, "whole rules, not only their names", NULL },
+	{ 0 },
+};
+
+const struct verb verb_rule_list = {
+	.noun = "rule",
+	.name = "list",
+	.operands = "",
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = rule_list_options,
+	.summary = "list rules in the order of their names",
+	.help = "Columns: name, bus, state, revision, and after a ! why the rule as it stands is "
+	        "not\n"
+	        "in force.",
+	.exec = exec_rule_list,
+};
+
+const struct verb verb_bus_list = {
+	.noun = "bus",
+	.name = "list",
+	.operands = "",
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "list event buses",
+	.help = "Columns: name, revision, the topic filters it takes in and those it leaves out.",
+	.exec = exec_bus_list,
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* sluice rule put, sluice bus put */
+#include <inttypes.h>
+
+#include "catalog.h"
+#include "verbs.h"
+
+static enum cli_exit put(const struct cli *cli, unsigned file_flags)
+{
+	struct rule_file file;
+	struct sluice_error error;
+	int64_t if_revision, revision;
+	if (arguments_integer(cli->args, "if-revision", 0, INT64_MAX, SLUICE_STORE_ANY_REVISION,
+	                      &if_revision, &error) != SLUICE_OK)
+		return fail_usage(cli, "%s", error.message);
+	enum cli_exit code = rule_file_load(cli, cli->args->operands[0], file_flags, &file);
+	if (code != CLI_OK)
+		return code;
+	struct catalog *catalog;
+	code = catalog_open(cli, CATALOG_CHANGE | CATALOG_CREATE, &catalog);
+	if (code == CLI_OK) {
+		const struct rule_item *item = &file.items[0];
+		code = catalog->ops->put(catalog, item, if_revision, &revision, &error);
+		if (code != CLI_OK) {
+			char where[512];
+			fail(cli, code, rule_file_where(&file, 0, where, sizeof(where)), &error);
+		} else if (cli->json) {
+			struct sluice_buffer out = { 0 };
+			sluice_buffer_append_text(&out, "{");
+			member_text(&out, "name", item->name);
+			member_integer(&out, "revision", revision);
+			sluice_buffer_append_text(&out, "}");
+			code = output_line(cli, &out);
+			sluice_buffer_finish(&out);
+		} else {
+			printf("%.*s: revision %" PRId64 "\n", (int)item->name.len, item->name.data,
+			       revision);
+		}
+		catalog_close(catalog);
+	}
+	rule_file_finish(&file);
+	return code;
+}
+
+static enum cli_exit exec_rule_put(const struct cli *cli)
+{
+	return put(cli, RULE_FILE_ONE_RULE);
+}
+
+static enum cli_exit exec_bus_put(const struct cli *cli)
+{
+	return put(cli, RULE_FILE_ONE_BUS);
+}
+
+static const struct option put_options[] = {
+	{ "if-revision", 0, "N", "only if it has this revision; 0: only if there is none", NULL },
+	{ 0 },
+};
+
+const struct verb verb_rule_put = {
+	.noun = "rule",
+	.name = "put",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = put_options,
+	.completes = "@file",
+	.summary = "add a rule, or replace the one of that name",
+	.help = "FILE holds one rule as JSON; - is standard input. With --db the store is made "
+	        "when\n"
+	        "there is none.",
+	.exec = exec_rule_put,
+};
+
+const struct verb verb_bus_put = {
+	.noun = "bus",
+	.name = "put",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = put_options,
+	.completes = "@file",
+	.summary = "add an event bus, or replace the one of that name",
+	.help = "FILE holds one bus as JSON; - is standard input.",
+	.exec = exec_bus_put,
+};

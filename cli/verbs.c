@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "verbs.h"
+
+const struct verb *const verbs[] = {
+	&verb_rule_put,
+	&verb_rule_get,
+	&verb_rule_list,
+	&verb_rule_delete,
+	&verb_rule_enable,
+	&verb_rule_disable,
+	&verb_rule_shadow,
+	&verb_rule_import,
+	&verb_rule_export,
+	&verb_rule_diff,
+	&verb_bus_put,
+	&verb_bus_get,
+	&verb_bus_list,
+	&verb_bus_delete,
+	&verb_match,
+	&verb_explain,
+	&verb_tap,
+	&verb_status,
+	&verb_backup,
+	&verb_restore,
+	&verb_bench,
+	&verb_completion,
+	&verb_help,
+	&verb_version,
+	NULL,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* The table entries of all verbs; each is defined in the file of its verb. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli.h"
+
+extern const struct verb verb_rule_put, verb_bus_put;
+extern const struct verb verb_rule_get, verb_bus_get;
+extern const struct verb verb_rule_list, verb_bus_list;
+extern const struct verb verb_rule_delete, verb_bus_delete;
+extern const struct verb verb_rule_enable, verb_rule_disable, verb_rule_shadow;
+extern const struct verb verb_rule_import;
+extern const struct verb verb_rule_export;
+extern const struct verb verb_rule_diff;
+extern const struct verb verb_match;
+extern const struct verb verb_explain;
+extern const struct verb verb_tap;
+extern const struct verb verb_status;
+extern const struct verb verb_backup, verb_restore;
+extern const struct verb verb_bench;
+extern const struct verb verb_completion;
+extern const struct verb verb_help, verb_version;
+
+#endif
