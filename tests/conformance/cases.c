@@ -119,6 +119,39 @@ bool cases_from_json(struct oracle_pool *pool, const struct oracle_json *json,
 	return true;
 }
 
+/* Takes the line at *at, without its end, and goes on to the next one. */
+static struct sluice_str next_line(struct sluice_str file, size_t *at)
+{
+	const char *end = memchr(file.data + *at, '\n', file.len - *at);
+	size_t len = end ? (size_t)(end - file.data) - *at : file.len - *at;
+	struct sluice_str line = { file.data + *at, len };
+	*at += len + 1;
+	return line;
+}
+
+/* Finds the next block of Markdown that is a case; false when there is none. */
+static bool next_block(struct sluice_str file, size_t *at, struct sluice_str *block)
+{
+	while (*at < file.len) {
+		if (!sluice_str_equal(next_line(file, at), SLUICE_STR("```json case")))
+			continue;
+		size_t from = *at;
+		for (size_t to = *at; *at < file.len; to = *at) {
+			if (!sluice_str_equal(next_line(file, at), SLUICE_STR("```")))
+				continue;
+			*block = (struct sluice_str){ file.data + from, to - from };
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_markdown(const char *path)
+{
+	size_t len = strlen(path);
+	return len > 3 && strcmp(path + len - 3, ".md") == 0;
+}
+
 bool cases_load(const char *path, struct test_cases *cases)
 {
 	*cases = (struct test_cases){ 0 };
@@ -131,15 +164,16 @@ bool cases_load(const char *path, struct test_cases *cases)
 	for (size_t i = 0; i < file.len; i++)
 		lines += file.data[i] == '\n';
 	cases->list = oracle_alloc(&cases->pool, lines * sizeof(*cases->list));
-	for (size_t at = 0, line = 1; at < file.len; line++) {
-		const char *end = memchr(file.data + at, '\n', file.len - at);
-		size_t len = end ? (size_t)(end - file.data) - at : file.len - at;
-		struct sluice_str text = { file.data + at, len };
+	for (size_t at = 0; at < file.len;) {
+		struct sluice_str text;
 		struct oracle_json *json;
-		at += len + 1;
+		if (!is_markdown(path))
+			text = next_line(file, &at);
+		else if (!next_block(file, &at, &text))
+			break;
 		if (oracle_json_parse(&cases->pool, text, 100, &json) != ORACLE_PARSED ||
 		    !cases_from_json(&cases->pool, json, &cases->list[cases->count])) {
-			fprintf(stderr, "%s:%zu: no case\n", path, line);
+			fprintf(stderr, "%s: no case: %.*s\n", path, (int)text.len, text.data);
 			cases_unload(cases);
 			return false;
 		}

@@ -34,7 +34,10 @@ struct sluice_str cases_read_file(struct oracle_pool *pool, const char *path);
 bool cases_from_json(struct oracle_pool *pool, const struct oracle_json *json,
                      struct test_case *out);
 
-/* Reads a file of cases; says on stderr what is wrong with it. */
+/*
+ * Reads a file of cases; says on stderr what is wrong with it. In a file whose name ends in ".md" a
+ * case is a block between "```json case" and "```".
+ */
 bool cases_load(const char *path, struct test_cases *cases);
 void cases_unload(struct test_cases *cases);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * run RULER-VERDICTS SLUICE-VERDICTS: holds one judge against the verdicts of the reference
- * (but those that carry a quirk) and against our own, which decide where the reference has a quirk.
+ * run FILE...: holds one judge against files of cases. Where a case of the reference carries a
+ * quirk, our own verdict (a case with "ruler") takes the place of the reference's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,50 +24,45 @@ static void check(const struct test_case *test_case, const char *expected)
 }
 
 /* Our verdict for a case of the reference, or NULL. */
-static const char *own_verdict(const struct test_cases *own, long id)
+static const char *own_verdict(const struct test_cases *files, size_t file_count, long id)
 {
-	for (size_t i = 0; i < own->count; i++)
-		if (own->list[i].ruler && own->list[i].id == id)
-			return own->list[i].verdict;
+	for (size_t f = 0; f < file_count; f++)
+		for (size_t i = 0; i < files[f].count; i++)
+			if (files[f].list[i].ruler && files[f].list[i].id == id)
+				return files[f].list[i].verdict;
 	return NULL;
 }
 
 int main(int argc, char **argv)
 {
-	struct test_cases ruler, own;
-	size_t checked = 0;
-	if (argc != 3) {
-		fputs("usage: run RULER-VERDICTS SLUICE-VERDICTS\n", stderr);
+	enum { MAX_FILES = 8 };
+	static struct test_cases files[MAX_FILES];
+	size_t file_count = 0, checked = 0;
+	if (argc < 2 || argc > MAX_FILES + 1) {
+		fprintf(stderr, "usage: run FILE... (at most %d)\n", MAX_FILES);
 		return 2;
 	}
-	if (!cases_load(argv[1], &ruler))
-		return 2;
-	if (!cases_load(argv[2], &own)) {
-		cases_unload(&ruler);
-		return 2;
-	}
-	for (size_t i = 0; i < ruler.count; i++) {
-		const struct test_case *test_case = &ruler.list[i];
-		const char *expected = test_case->verdict;
-		if (test_case->quirk)
-			expected = own_verdict(&own, test_case->id);
-		if (!expected) {
-			printf("no verdict of ours for %ld (%s)\n", test_case->id,
-			       test_case->quirk);
+	for (; file_count + 1 < (size_t)argc; file_count++)
+		if (!cases_load(argv[file_count + 1], &files[file_count]))
 			failures++;
-			continue;
+	for (size_t f = 0; f < file_count; f++) {
+		for (size_t i = 0; i < files[f].count; i++) {
+			const struct test_case *test_case = &files[f].list[i];
+			const char *expected = test_case->verdict;
+			if (test_case->ruler)
+				continue;
+			if (test_case->quirk)
+				expected = own_verdict(files, file_count, test_case->id);
+			check(test_case, expected ? expected : "a verdict of ours");
+			checked++;
 		}
-		check(test_case, expected);
-		checked++;
-	}
-	for (size_t i = 0; i < own.count; i++) {
-		if (own.list[i].ruler)
-			continue;
-		check(&own.list[i], own.list[i].verdict);
-		checked++;
+		if (files[f].count == 0) {
+			printf("%s: no cases\n", argv[f + 1]);
+			failures++;
+		}
 	}
 	printf("%zu cases, %zu failures\n", checked, failures);
-	cases_unload(&own);
-	cases_unload(&ruler);
+	while (file_count > 0)
+		cases_unload(&files[--file_count]);
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -43,7 +43,7 @@ static void prepare(void)
 	matcher = sluice_matcher_create();
 	scratch = sluice_scratch_create();
 	for (size_t i = 0; i < RULES; i++) {
-		struct sluice_pattern *pattern;
+		struct sluice_pattern *pattern = NULL;
 		char reason[128];
 		patterns[i] = oracle_pattern_read(sluice_str(rules[i]), reason, sizeof(reason));
 		if (!patterns[i] ||
