@@ -271,7 +271,8 @@ static enum sluice_status compile_json(struct compiler *compiler)
 		return status;
 	if (compiler->probe.failed)
 		return out_of_memory(compiler->error);
-	status = sluice_json_parse(sluice_buffer_str(&compiler->probe), 0, 128, &doc, &fault);
+	status = sluice_json_parse(sluice_buffer_str(&compiler->probe), 0, SLUICE_PATTERN_MAX_DEPTH,
+	                           &doc, &fault);
 	sluice_json_destroy(doc);
 	if (status == SLUICE_ERR_NOMEM)
 		return out_of_memory(compiler->error);

@@ -9,9 +9,8 @@
 #include "sluice/members.h"
 #include "target.h"
 
-/* A pattern nests to SLUICE_PATTERN_MAX_NESTING and reports itself what is deeper; a constant
- * `input` may be deep too. */
-enum { MAX_DEPTH = 2 * SLUICE_PATTERN_MAX_NESTING };
+/* A pattern reports itself what is nested too deep; above it are the rule, below it a scalar. */
+enum { MAX_DEPTH = SLUICE_PATTERN_MAX_DEPTH + 4 };
 
 static const char *const state_names[] = { "ENABLED", "DISABLED", "SHADOW", NULL };
 

@@ -8,6 +8,7 @@
 #include "json_path.h"
 #include "sluice/json.h"
 #include "sluice/members.h"
+#include "sluice/pattern.h"
 
 enum kind { PART, CONSTANT, TEMPLATE };
 
@@ -77,7 +78,8 @@ enum sluice_status sluice_transform_from_constant(struct sluice_str json,
 {
 	struct sluice_transform *made;
 	struct sluice_json_doc *doc;
-	enum sluice_status status = sluice_json_parse(json, 0, 128, &doc, error);
+	enum sluice_status status =
+	        sluice_json_parse(json, 0, SLUICE_PATTERN_MAX_DEPTH, &doc, error);
 
 	*transform = NULL;
 	sluice_json_destroy(doc);

@@ -311,6 +311,27 @@ static void test_a_rule_past_a_megabyte_is_too_long(void **state)
 	sluice_buffer_finish(&buf);
 }
 
+static void test_a_deep_pattern_is_the_patterns_own_affair(void **state)
+{
+	struct sluice_buffer buf = { 0 };
+
+	(void)state;
+	for (int depth = SLUICE_PATTERN_MAX_DEPTH - 1; depth <= SLUICE_PATTERN_MAX_DEPTH; depth++) {
+		sluice_buffer_reset(&buf);
+		sluice_buffer_append_text(&buf, "{\"name\":\"r\",\"pattern\":");
+		for (int i = 0; i < depth; i++)
+			sluice_buffer_append_text(&buf, "{\"a\":");
+		sluice_buffer_append_text(&buf, "[1]");
+		for (int i = 0; i <= depth; i++)
+			sluice_buffer_append_text(&buf, "}");
+		if (depth < SLUICE_PATTERN_MAX_DEPTH)
+			assert_verdict(buf.data, "ok");
+		else
+			assert_memory_equal(verdict(buf.data), "limit: ", 7);
+	}
+	sluice_buffer_finish(&buf);
+}
+
 static void test_a_node_of_a_larger_document_has_places_of_its_own(void **state)
 {
 	struct sluice_json_doc *doc;
@@ -406,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_text_that_is_no_json_is_refused),
 		cmocka_unit_test(test_more_than_64_targets_are_too_many),
 		cmocka_unit_test(test_a_rule_past_a_megabyte_is_too_long),
+		cmocka_unit_test(test_a_deep_pattern_is_the_patterns_own_affair),
 		cmocka_unit_test(test_a_node_of_a_larger_document_has_places_of_its_own),
 		cmocka_unit_test(test_names_are_1_to_64_plain_characters),
 		cmocka_unit_test(test_states_have_names),
