@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish) and prints for each "ok", or the status,
+ * the place and the message of the error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sluice/event.h"
+#include "sluice/rule.h"
+
+static enum sluice_status judge_publish(struct sluice_str text, struct sluice_error *error)
+{
+	struct sluice_json_doc *doc;
+	struct sluice_event event;
+	void *storage = NULL;
+	enum sluice_status status = sluice_json_parse(text, 0, 128, &doc, error);
+
+	if (!status)
+		status = sluice_event_from_json(sluice_json_root(doc), &event, &storage, error);
+	free(storage);
+	sluice_json_destroy(doc);
+	return status;
+}
+
+static enum sluice_status judge(const char *kind, struct sluice_str text,
+                                struct sluice_error *error)
+{
+	struct sluice_rule *rule = NULL;
+	struct sluice_bus *bus = NULL;
+	struct sluice_pattern *pattern = NULL;
+	enum sluice_status status = SLUICE_ERR_NOT_FOUND;
+
+	if (strcmp(kind, "rule") == 0)
+		status = sluice_rule_parse(text, &rule, error);
+	else if (strcmp(kind, "bus") == 0)
+		status = sluice_bus_parse(text, &bus, error);
+	else if (strcmp(kind, "pattern") == 0)
+		status = sluice_pattern_compile(text, &pattern, error);
+	else if (strcmp(kind, "publish") == 0)
+		status = judge_publish(text, error);
+	else
+		sluice_error_set(error, status, SIZE_MAX, NULL, "no kind of document: %s", kind);
+	sluice_rule_destroy(rule);
+	sluice_bus_destroy(bus);
+	sluice_pattern_destroy(pattern);
+	return status;
+}
+
+int main(void)
+{
+	char *line = NULL;
+	size_t capacity = 0;
+	ssize_t len;
+
+	while ((len = getline(&line, &capacity, stdin)) > 0) {
+		char *tab = strchr(line, '\t');
+		char message[640];
+		struct sluice_error error = { 0 };
+
+		if (line[len - 1] == '\n')
+			line[--len] = '\0';
+		if (!tab)
+			return 2;
+		*tab = '\0';
+		if (judge(line, (struct sluice_str){ tab + 1, (size_t)(line + len - tab - 1) },
+		          &error))
+			printf("%s: %s\n", sluice_status_name(error.code),
+			       sluice_error_format(&error, NULL, message, sizeof(message)));
+		else
+			puts("ok");
+	}
+	free(line);
+	return 0;
+}
