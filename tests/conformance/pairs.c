@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../oracle/oracle.h"
+#include "check_explain.h"
 #include "sluice/matcher.h"
 #include "sluice/pattern.h"
 
@@ -27,6 +28,11 @@ static enum pair_outcome ask_engine(const struct sluice_pattern *pattern,
 		         expected ? "nomatch" : "match");
 	else
 		outcome = PAIR_AGREES;
+	const char *wrong = outcome == PAIR_AGREES ? check_explain(pattern, event, expected) : NULL;
+	if (wrong) {
+		snprintf(what, size, "%s", wrong);
+		outcome = PAIR_DIFFERS;
+	}
 	sluice_matcher_destroy(matcher);
 	if (outcome == PAIR_UNDECIDED)
 		snprintf(what, size, "the matcher could not decide");

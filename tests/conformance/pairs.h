@@ -14,7 +14,7 @@ enum pair_outcome {
 };
 
 /*
- * Asks both about one pattern in a matcher of its own. When they do not agree `what` (cut to size)
+ * Asks both about one pattern in a matcher of its own, and has it explained. When they do not agree `what` (cut to size)
  * says how.
  */
 enum pair_outcome pair_compare(struct sluice_str pattern, const struct sluice_event *event,
