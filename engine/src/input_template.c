@@ -354,6 +354,14 @@ unsigned sluice_input_template_metadata(const struct sluice_input_template *tpl)
 	return metadata;
 }
 
+bool sluice_input_template_reads_payload(const struct sluice_input_template *tpl)
+{
+	for (size_t i = 0; i < tpl->path_count; i++)
+		if (sluice_json_path_reads_payload(&tpl->paths[i]))
+			return true;
+	return tpl->whole_event;
+}
+
 /* Text as the inside of a JSON string. What is not UTF-8 becomes U+FFFD. */
 static void write_escaped(struct sluice_str text, struct sluice_buffer *out)
 {

@@ -34,6 +34,9 @@ enum sluice_status sluice_input_template_compile(struct sluice_str text,
 /* The members of $mqtt that its reserved variables read; not those of its paths. */
 unsigned sluice_input_template_metadata(const struct sluice_input_template *tpl);
 
+/* Whether applying it walks through the payload. */
+bool sluice_input_template_reads_payload(const struct sluice_input_template *tpl);
+
 /* A failure of `out` is the caller's to ask for. */
 enum sluice_status sluice_input_template_apply(const struct sluice_input_template *tpl,
                                                const struct sluice_vars *vars,

@@ -312,18 +312,23 @@ static struct sluice_path_value publish_value(const struct sluice_event *event,
 	return (struct sluice_path_value){ .kind = SLUICE_PATH_ABSENT };
 }
 
+bool sluice_json_path_reads_payload(const struct sluice_json_path *path)
+{
+	return path->metadata == 0 || path->metadata == SLUICE_META_VALUE ||
+	       path->metadata == SLUICE_META_PAYLOAD;
+}
+
 enum sluice_status sluice_json_path_find(const struct sluice_json_path *paths, size_t count,
                                          const struct sluice_event *event,
                                          struct sluice_path_value *values,
                                          enum sluice_payload_kind *payload)
 {
-	enum { IN_PAYLOAD = SLUICE_META_VALUE | SLUICE_META_PAYLOAD };
 	enum sluice_payload_kind kind = SLUICE_PAYLOAD_MALFORMED;
 	bool walk = payload != NULL, into = false;
 
 	for (size_t i = 0; i < count; i++) {
 		into |= paths[i].metadata == 0;
-		walk |= paths[i].metadata == 0 || (paths[i].metadata & IN_PAYLOAD);
+		walk |= sluice_json_path_reads_payload(&paths[i]);
 	}
 	if (walk)
 		kind = sluice_json_walk(event->payload, paths, count, values);

@@ -46,6 +46,9 @@ enum sluice_status sluice_json_path_compile(struct sluice_str text, struct sluic
                                             struct sluice_json_path *path,
                                             struct sluice_error *error);
 
+/* Whether looking it up walks through the payload. */
+bool sluice_json_path_reads_payload(const struct sluice_json_path *path);
+
 enum sluice_path_kind {
 	SLUICE_PATH_ABSENT,
 	SLUICE_PATH_JSON,   /* text is well-formed JSON, verbatim */

@@ -306,6 +306,14 @@ unsigned sluice_topic_template_metadata(const struct sluice_topic_template *tpl)
 	return tpl->metadata;
 }
 
+bool sluice_topic_template_reads_payload(const struct sluice_topic_template *tpl)
+{
+	for (size_t i = 0; i < tpl->path_count; i++)
+		if (sluice_json_path_reads_payload(&tpl->paths[i]))
+			return true;
+	return false;
+}
+
 bool sluice_topic_template_names_consumer(const struct sluice_topic_template *tpl)
 {
 	for (size_t i = 0; i < tpl->piece_count; i++)

@@ -215,6 +215,19 @@ unsigned sluice_transform_metadata(const struct sluice_transform *transform)
 	return 0;
 }
 
+bool sluice_transform_reads_payload(const struct sluice_transform *transform)
+{
+	switch (transform->kind) {
+	case PART:
+		return sluice_json_path_reads_payload(&transform->path);
+	case TEMPLATE:
+		return sluice_input_template_reads_payload(transform->tpl);
+	case CONSTANT:
+		break;
+	}
+	return false;
+}
+
 static enum sluice_status apply_part(const struct sluice_json_path *path,
                                      const struct sluice_vars *vars, struct sluice_buffer *out,
                                      struct sluice_error *error)

@@ -346,6 +346,28 @@ static void test_a_template_tells_which_metadata_it_reads(void **state)
 	sluice_topic_template_destroy(tpl);
 }
 
+static void test_a_template_tells_whether_it_reads_the_payload(void **state)
+{
+	static const struct {
+		const char *text;
+		bool reads;
+	} cases[] = { { "x/{topic}/{$mqtt.qos}", false },
+		      { "x/{$.a}", true },
+		      { "x/{$mqtt.value}", true },
+		      { "x/{$mqtt.payload}", true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sluice_topic_template *tpl;
+
+		assert_int_equal(
+		        sluice_topic_template_compile(sluice_str(cases[i].text), &tpl, NULL),
+		        SLUICE_OK);
+		assert_int_equal(sluice_topic_template_reads_payload(tpl), cases[i].reads);
+		sluice_topic_template_destroy(tpl);
+	}
+}
+
 static void test_deep_nesting_costs_no_stack(void **state)
 {
 	enum { DEPTH = 100000 };
@@ -387,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_an_error_knows_its_offset),
 		cmocka_unit_test(test_the_literal_beginning_is_what_can_be_protected),
 		cmocka_unit_test(test_a_template_tells_which_metadata_it_reads),
+		cmocka_unit_test(test_a_template_tells_whether_it_reads_the_payload),
 		cmocka_unit_test(test_deep_nesting_costs_no_stack),
 	};
 

@@ -415,6 +415,7 @@ static void test_a_constant_is_kept_verbatim(void **state)
 	assert_string_equal(apply(made, SLUICE_STR("\xff"), 5),
 	                    "limit: the payload would be longer than 5 bytes");
 	assert_int_equal(sluice_transform_metadata(made), 0);
+	assert_false(sluice_transform_reads_payload(made));
 	sluice_transform_destroy(made);
 	assert_int_equal(sluice_transform_from_constant(SLUICE_STR("{"), &made, &error),
 	                 SLUICE_ERR_SYNTAX);
@@ -434,6 +435,7 @@ static void test_the_limit_of_the_buffer_bounds_the_payload(void **state)
 	        SLUICE_OK);
 	assert_int_equal(sluice_transform_from_json(sluice_json_root(doc), &made, NULL), SLUICE_OK);
 	sluice_json_destroy(doc);
+	assert_false(sluice_transform_reads_payload(made)); /* it only copies */
 	assert_string_equal(apply(made, SLUICE_STR("0123456789"), 30),
 	                    "012345678901234567890123456789");
 	assert_string_equal(apply(made, SLUICE_STR("0123456789"), 29),
@@ -455,6 +457,7 @@ static void test_a_transformer_tells_which_metadata_it_reads(void **state)
 	assert_int_equal(sluice_transform_from_json(sluice_json_root(doc), &made, NULL), SLUICE_OK);
 	sluice_json_destroy(doc);
 	assert_int_equal(sluice_transform_metadata(made), SLUICE_META_TOPIC | SLUICE_META_QOS);
+	assert_false(sluice_transform_reads_payload(made));
 	sluice_transform_destroy(made);
 }
 
