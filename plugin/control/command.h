@@ -86,8 +86,9 @@ void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str js
 
 extern const struct command command_put_rule, command_get_rule, command_list_rules,
         command_delete_rule, command_enable_rule, command_disable_rule, command_shadow_rule,
-        command_put_bus, command_get_bus, command_list_buses, command_delete_bus, command_tap,
-        command_untap, command_import_begin, command_import_part, command_import_commit,
-        command_import_abort, command_export_begin, command_export_part, command_get_status;
+        command_put_bus, command_get_bus, command_list_buses, command_delete_bus,
+        command_test_pattern, command_explain, command_tap, command_untap, command_import_begin,
+        command_import_part, command_import_commit, command_import_abort, command_export_begin,
+        command_export_part, command_get_status;
 
 #endif
