@@ -170,7 +170,7 @@ static void make_store_of(struct place *place, int rules)
 {
 	struct sluice_store *store = create_store(place);
 	struct sluice_error error;
-	char name[16];
+	char name[24];
 	assert_ok(sluice_store_begin(store, &error), error);
 	for (int i = 0; i < rules; i++) {
 		snprintf(name, sizeof(name), "rule-%04d", i);
@@ -334,7 +334,7 @@ static void test_processes_that_start_at_once_make_one_store(void **state)
 		for (int i = 0; i < PROCESSES; i++) {
 			children[i] = fork();
 			if (children[i] == 0) {
-				char name[8];
+				char name[16];
 				struct sluice_store *store = create_store(place);
 				snprintf(name, sizeof(name), "r%d", i);
 				put_named(store, name, i);
