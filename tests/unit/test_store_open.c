@@ -334,7 +334,7 @@ static void test_processes_that_start_at_once_make_one_store(void **state)
 		for (int i = 0; i < PROCESSES; i++) {
 			children[i] = fork();
 			if (children[i] == 0) {
-				char name[16];
+				char name[32];
 				struct sluice_store *store = create_store(place);
 				snprintf(name, sizeof(name), "r%d", i);
 				put_named(store, name, i);
