@@ -88,9 +88,12 @@ enum cli_exit exit_of_input(enum sluice_status status)
 
 static enum cli_exit output_failed(const struct cli *cli)
 {
+	static bool told;
 	struct sluice_error error;
 	/* Whoever read the pipe has had enough (`| head`): nobody is left to be told. */
-	if (errno != EPIPE) {
+	told = told || errno == EPIPE;
+	if (!told) {
+		told = true;
 		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write: %s",
 		                 strerror(errno));
 		fail(cli, CLI_SYSTEM, "standard output", &error);
@@ -131,6 +134,19 @@ void output_safe(struct sluice_buffer *buf, struct sluice_str text)
 			i++;
 		}
 		sluice_buffer_append(buf, control ? "?" : &text.data[i], 1);
+	}
+}
+
+void output_lines(struct sluice_buffer *buf, const char *indent, struct sluice_str text)
+{
+	while (text.len > 0) {
+		const char *newline = memchr(text.data, '\n', text.len);
+		size_t len = newline ? (size_t)(newline - text.data) : text.len;
+		sluice_buffer_append_text(buf, indent);
+		output_safe(buf, (struct sluice_str){ text.data, len });
+		sluice_buffer_append_text(buf, "\n");
+		len += newline != NULL;
+		text = (struct sluice_str){ text.data + len, text.len - len };
 	}
 }
 

@@ -44,6 +44,9 @@ void output_plain(struct sluice_buffer *buf, const struct sluice_json *value);
 /* Appends text for a person: control characters, which could steer a terminal, shown as '?'. */
 void output_safe(struct sluice_buffer *buf, struct sluice_str text);
 
+/* Appends lines of such text, each behind `indent`. */
+void output_lines(struct sluice_buffer *buf, const char *indent, struct sluice_str text);
+
 /* Appends `"name":` or `,"name":` as needed inside an object. */
 void output_member(struct sluice_buffer *buf, const char *name);
 

@@ -56,8 +56,7 @@ const struct verb verb_restore = {
 	.flags = VERB_STORE | VERB_JSON,
 	.completes = "@file",
 	.summary = "put a backup in a store's place",
-	.help = "All of it or nothing. A broker may be using the store: within a second it has "
-	        "the\n"
-	        "rules of the backup in force.",
+	.help = "All of it or nothing. A broker may be using the store: within a second it\n"
+	        "has the rules of the backup in force.",
 	.exec = exec_restore,
 };

@@ -230,12 +230,11 @@ const struct verb verb_bench = {
 	.flags = VERB_JSON,
 	.options = bench_options,
 	.summary = "measure how fast rules match events, on one thread",
-	.help = "It prints one JSON object. The events are matched again and again, from memory.\n"
-	        "matches: of all events, each once. events_per_second: without a clock between "
-	        "them.\n"
-	        "ns_per_event: p50, p99 and max of single events, each between two readings of "
-	        "the\n"
-	        "clock, whose cost is in them. load_seconds: reading, compiling and adding the\n"
-	        "rules. bytes_per_rule: what malloc gave out for them, measured.",
+	.help = "It prints one JSON object. The events are matched again and again, from\n"
+	        "memory. matches: of all events, each once. events_per_second: without a\n"
+	        "clock between them. ns_per_event: p50, p99 and max of single events, each\n"
+	        "between two readings of the clock, whose cost is in them. load_seconds:\n"
+	        "reading, compiling and adding the rules. bytes_per_rule: what malloc gave\n"
+	        "out for them, measured.",
 	.exec = exec_bench,
 };

@@ -177,8 +177,7 @@ const struct verb verb_rule_diff = {
 	.options = diff_options,
 	.completes = "@file",
 	.summary = "show what 'rule import' would change",
-	.help = "It prints a line for each rule and bus that would be added, changed or removed; "
-	        "the\n"
-	        "exit status is 1 when there is any, 0 when there is none.",
+	.help = "It prints a line for each rule and bus that would be added, changed or\n"
+	        "removed; the exit status is 1 when there is any, 0 when there is none.",
 	.exec = exec_diff,
 };

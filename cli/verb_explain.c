@@ -15,7 +15,7 @@ enum { MISSES = 5, MISSES_MAX = 100 };
 /* The event asked about. The strings point into the buffers and the document. */
 struct question {
 	struct sluice_event event;
-	struct sluice_buffer text; /* of --event or --publish */
+	struct sluice_buffer text; /* of EVENT or --publish */
 	struct sluice_json_doc *doc;
 	void *storage;
 	struct sluice_str publish; /* the object of --publish as it was given; absent without */
@@ -43,13 +43,13 @@ static enum cli_exit read_publish(const struct cli *cli, const char *where,
 
 static enum cli_exit read_question(const struct cli *cli, struct question *question)
 {
-	const char *event = arguments_value(cli->args, "event");
+	const char *event = cli->args->operand_count ? cli->args->operands[0] : NULL;
 	const char *publish = arguments_value(cli->args, "publish");
 	const char *message = arguments_value(cli->args, "message");
 	struct sluice_error error;
 	*question = (struct question){ .event = SLUICE_EVENT_INIT };
 	if (!event + !publish + !message != 2)
-		return fail_usage(cli, "one of --event, --message and --publish says what the "
+		return fail_usage(cli, "one of EVENT, --message and --publish says what the "
 		                       "event is");
 	if (publish && arguments_has(cli->args, "topic"))
 		return fail_usage(cli, "--publish names its topic itself");
@@ -105,16 +105,8 @@ static void print_entries(struct sluice_buffer *out, const struct sluice_json *l
 			sluice_buffer_append_text(out, " does not take in this topic");
 		}
 		sluice_buffer_append_text(out, "\n");
-		for (struct sluice_str rest = text ? text->string : (struct sluice_str){ NULL, 0 };
-		     rest.len > 0;) {
-			const char *newline = memchr(rest.data, '\n', rest.len);
-			size_t len = newline ? (size_t)(newline - rest.data) : rest.len;
-			sluice_buffer_append_text(out, "  ");
-			output_safe(out, (struct sluice_str){ rest.data, len });
-			sluice_buffer_append_text(out, "\n");
-			len += newline != NULL;
-			rest = (struct sluice_str){ rest.data + len, rest.len - len };
-		}
+		if (text)
+			output_lines(out, "  ", text->string);
 	}
 }
 
@@ -180,7 +172,7 @@ static enum cli_exit explain_pattern(const struct cli *cli, const char *from,
 			struct sluice_buffer lines = { 0 };
 			sluice_explanation_write_text(explanation, &lines);
 			sluice_buffer_append_text(&out, matched ? "match\n" : "no match\n");
-			sluice_buffer_append_str(&out, sluice_buffer_str(&lines));
+			output_lines(&out, "", sluice_buffer_str(&lines));
 			out.failed = out.failed || lines.failed;
 			if (!out.failed)
 				out.len--;
@@ -418,8 +410,6 @@ static enum cli_exit exec_explain(const struct cli *cli)
 }
 
 static const struct option explain_options[] = {
-	{ "event", 0, "JSON|FILE", "the event's payload: JSON text, or a file that holds it",
-	  "@file" },
 	{ "message", 'm', "TEXT", "the event's payload, as it stands here", NULL },
 	{ "topic", 't', "TOPIC", "the topic it is published to", NULL },
 	{ "publish", 0, "JSON|FILE", "the whole publish: {\"topic\":…,\"payload\":…,…}", "@file" },
@@ -433,16 +423,16 @@ static const struct option explain_options[] = {
 
 const struct verb verb_explain = {
 	.name = "explain",
-	.operands = "",
+	.operands = "[EVENT]",
+	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.options = explain_options,
+	.completes = "@file",
 	.summary = "say why rules match an event, or do not",
-	.help = "Without --pattern, --rules or --db the rules are those in force in the broker. "
-	        "The\n"
-	        "rules that match come first, then the nearest misses, by how few fields failed. "
-	        "The\n"
-	        "exit status is 1 when nothing matches. A value that begins with { or [ or \" is "
-	        "JSON\n"
-	        "text; any other names a file, - standard input.",
+	.help = "Without --pattern, --rules or --db the rules are those in force in the\n"
+	        "broker. The rules that match come first, then the nearest misses, by how\n"
+	        "few fields failed. The exit status is 1 when nothing matches. EVENT is the\n"
+	        "event's payload. A value that begins with { or [ or \" is JSON text; any\n"
+	        "other names a file, - standard input.",
 	.exec = exec_explain,
 };

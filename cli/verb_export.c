@@ -114,7 +114,8 @@ const struct verb verb_rule_export = {
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.completes = "@file",
 	.summary = "print all rules, and the buses that are not as they came",
-	.help = "A rule a line, and {\"bus\":{…}} for each bus but an unchanged default one: what\n"
-	        "'rule import' takes. It is one state, however long it takes to read.",
+	.help = "A rule a line, and {\"bus\":{…}} for each bus but an unchanged default\n"
+	        "one: what 'rule import' takes. It is one state, however long it takes to\n"
+	        "read.",
 	.exec = exec_export,
 };

@@ -71,8 +71,8 @@ const struct verb verb_rule_get = {
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.summary = "print a rule",
-	.help = "It prints the rule as 'rule put' takes it; with --json its revision and counters\n"
-	        "too.",
+	.help = "It prints the rule as 'rule put' takes it; with --json its revision and\n"
+	        "counters too.",
 	.exec = exec_rule_get,
 };
 

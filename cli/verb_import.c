@@ -68,9 +68,9 @@ const struct verb verb_rule_import = {
 	.options = import_options,
 	.completes = "@file",
 	.summary = "put every rule of a file, or none of them",
-	.help = "FILE holds a rule a line, or a JSON array of rules; - is standard input. Beside\n"
-	        "rules it may hold buses, as {\"bus\":{…}}: what 'rule export' prints. With --db "
-	        "the\n"
-	        "store is made when there is none. A faulty rule is named by file and line.",
+	.help = "FILE holds a rule a line, or a JSON array of rules; - is standard input.\n"
+	        "Beside rules it may hold buses, as {\"bus\":{…}}: what 'rule export'\n"
+	        "prints. With --db the store is made when there is none. A faulty rule is\n"
+	        "named by file and line.",
 	.exec = exec_import,
 };

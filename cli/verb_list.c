@@ -178,9 +178,8 @@ const struct verb verb_rule_list = {
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.options = rule_list_options,
 	.summary = "list rules in the order of their names",
-	.help = "Columns: name, bus, state, revision, and after a ! why the rule as it stands is "
-	        "not\n"
-	        "in force.",
+	.help = "Columns: name, bus, state, revision, and after a ! why the rule as it\n"
+	        "stands is not in force.",
 	.exec = exec_rule_list,
 };
 
@@ -190,6 +189,7 @@ const struct verb verb_bus_list = {
 	.operands = "",
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.summary = "list event buses",
-	.help = "Columns: name, revision, the topic filters it takes in and those it leaves out.",
+	.help = "Columns: name, revision, the topic filters it takes in and those it leaves\n"
+	        "out.",
 	.exec = exec_bus_list,
 };

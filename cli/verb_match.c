@@ -283,15 +283,12 @@ const struct verb verb_match = {
 	.flags = VERB_JSON,
 	.options = match_options,
 	.summary = "say which rules events match, offline",
-	.help = "With --cases it prints a line for each case: match, nomatch, or invalid: and why\n"
-	        "the pattern is. Pattern and event are JSON values, or strings that hold JSON "
-	        "text;\n"
-	        "\"publish\":{\"topic\":…,\"payload\":…,…} in place of the event sets $mqtt too. A "
-	        "line\n"
-	        "that is no case is told on standard error, and the exit status is 3.\n"
-	        "With --rules and --events it prints, for each event, the JSON array of the names "
-	        "of\n"
-	        "the rules it matches, sorted; rules that are DISABLED match nothing.\n"
-	        "A FILE of - is standard input.",
+	.help = "With --cases it prints a line for each case: match, nomatch, or invalid:\n"
+	        "and why the pattern is. Pattern and event are JSON values, or strings that\n"
+	        "hold JSON text; \"publish\":{\"topic\":…,\"payload\":…,…} in place of the\n"
+	        "event sets $mqtt too. A line that is no case is told on standard error,\n"
+	        "and the exit status is 3. With --rules and --events it prints, for each\n"
+	        "event, the JSON array of the names of the rules it matches, sorted; rules\n"
+	        "that are DISABLED match nothing. A FILE of - is standard input.",
 	.exec = exec_match,
 };

@@ -67,9 +67,8 @@ const struct verb verb_rule_put = {
 	.options = put_options,
 	.completes = "@file",
 	.summary = "add a rule, or replace the one of that name",
-	.help = "FILE holds one rule as JSON; - is standard input. With --db the store is made "
-	        "when\n"
-	        "there is none.",
+	.help = "FILE holds one rule as JSON; - is standard input. With --db the store is\n"
+	        "made when there is none.",
 	.exec = exec_rule_put,
 };
 

@@ -231,9 +231,8 @@ const struct verb verb_tap = {
 	.flags = VERB_BROKER | VERB_JSON,
 	.options = tap_options,
 	.summary = "follow the events that a rule or a pattern matches, live",
-	.help = "Nothing is delivered by it and no consumer is needed. An event a line: time, "
-	        "topic,\n"
-	        "payload; with --json the whole of what is known. Ctrl-C ends it; how many events\n"
-	        "the rate left out is said then, on standard error.",
+	.help = "Nothing is delivered by it and no consumer is needed. An event a line:\n"
+	        "time, topic, payload; with --json the whole of what is known. Ctrl-C ends\n"
+	        "it; how many events the rate left out is said then, on standard error.",
 	.exec = exec_tap,
 };
