@@ -101,6 +101,15 @@ def certificates(workspace):
             for kind, suffix in (("certificate", "crt"), ("key", "key"))}
 
 
+@pytest.fixture(scope="session")
+def order_tool(workspace):
+    """The program of tools/order.c, built."""
+    program = workspace / "order"
+    harness.run("gcc", "-std=c17", "-D_DEFAULT_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
+                harness.REPOSITORY / "tests/e2e/tools/order.c", "-lmosquitto", "-lpthread")
+    return program
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failing test prints the end of its broker's log."""
