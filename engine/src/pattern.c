@@ -2,6 +2,7 @@
 /* The pattern compiler: from JSON text to fields and conjunctions (predicate.h). */
 #include "pattern_compile.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "quote.h"
@@ -249,7 +250,7 @@ static enum sluice_status compile_or(struct compiler *compiler, const struct slu
 			return sluice_json_error(node, compiler->error, SLUICE_ERR_INVALID,
 			                         "\"$or\" lists pattern objects, this is %s",
 			                         type_name(node->type));
-		struct sluice_expression *operand;
+		struct sluice_expression *operand = NULL;
 		enum sluice_status status = compile_object(compiler, node, position, &operand);
 		if (status == SLUICE_OK)
 			status = sluice_expression_add(*expression, operand, list, compiler->error);
@@ -291,7 +292,7 @@ static enum sluice_status compile_object(struct compiler *compiler,
 	if (!*expression)
 		return sluice_out_of_memory(compiler->error);
 	for (const struct sluice_json *node = object->first; node; node = node->next) {
-		struct sluice_expression *operand;
+		struct sluice_expression *operand = NULL;
 		enum sluice_status status = compile_member(compiler, node, position, &operand);
 		if (status == SLUICE_OK)
 			status = sluice_expression_add(*expression, operand, object,
@@ -314,6 +315,7 @@ static enum sluice_status compile_root(struct compiler *compiler, const struct s
 	enum sluice_status status = compile_object(compiler, root, start, &expression);
 	if (status != SLUICE_OK)
 		return status;
+	assert(compiler->field_count > 0); /* every object has a member, every list an element */
 	struct sluice_field *fields =
 	        sluice_arena_alloc(compiler->arena, compiler->field_count, sizeof(*fields));
 	if (!fields)
