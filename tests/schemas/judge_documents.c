@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish) and prints for each "ok", or the status,
- * the place and the message of the error.
+ * the place and the message of the error; and lines "explain<tab>PATTERN<tab>PAYLOAD", for which it
+ * prints the explanation.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "sluice/event.h"
+#include "sluice/explain.h"
 #include "sluice/rule.h"
 
 static enum sluice_status judge_publish(struct sluice_str text, struct sluice_error *error)
@@ -47,6 +49,29 @@ static enum sluice_status judge(const char *kind, struct sluice_str text,
 	return status;
 }
 
+/* Prints "no pattern" for what is none. */
+static void explain(struct sluice_str text)
+{
+	const char *tab = memchr(text.data, '\t', text.len);
+	struct sluice_event event = SLUICE_EVENT_INIT;
+	struct sluice_pattern *pattern = NULL;
+	struct sluice_explanation *explanation = NULL;
+	struct sluice_buffer json = { 0 };
+
+	if (tab) {
+		struct sluice_str before = { text.data, (size_t)(tab - text.data) };
+		event.payload = (struct sluice_str){ tab + 1, text.len - before.len - 1 };
+		event.topic = SLUICE_STR("a/b");
+		sluice_pattern_compile(before, &pattern, NULL);
+	}
+	if (pattern && !sluice_explain(pattern, &event, &explanation, NULL))
+		sluice_explanation_write_json(explanation, &json);
+	puts(json.len ? json.data : "no pattern");
+	sluice_buffer_finish(&json);
+	sluice_explanation_destroy(explanation);
+	sluice_pattern_destroy(pattern);
+}
+
 int main(void)
 {
 	char *line = NULL;
@@ -63,8 +88,10 @@ int main(void)
 		if (!tab)
 			return 2;
 		*tab = '\0';
-		if (judge(line, (struct sluice_str){ tab + 1, (size_t)(line + len - tab - 1) },
-		          &error))
+		struct sluice_str text = { tab + 1, (size_t)(line + len - tab - 1) };
+		if (strcmp(line, "explain") == 0)
+			explain(text);
+		else if (judge(line, text, &error))
 			printf("%s: %s\n", sluice_status_name(error.code),
 			       sluice_error_format(&error, NULL, message, sizeof(message)));
 		else

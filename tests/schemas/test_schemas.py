@@ -142,3 +142,20 @@ def test_the_pattern_schema_agrees_with_every_verdict_of_the_conformance_tests()
                 wrong.append(f"the schema takes {text}, the code says {verdict}")
     assert not wrong, "\n".join(wrong[:20])
     assert silent < len(texts) / 10
+
+
+def test_explanations_are_as_their_schema_says():
+    texts = [line["pattern"] + "\t" + line["event"] for path in VERDICTS for line in lines_of(path)
+             if isinstance(line.get("pattern"), str) and isinstance(line.get("event"), str)]
+    texts = [text for text in texts if "\n" not in text and text.count("\t") == 1]
+    assert len(texts) > 1000
+    check_schema = validator("explanation.schema.json")
+    wrong, explained = [], 0
+    for text, answer in zip(texts, judge("explain", texts)):
+        if answer == "no pattern":
+            continue
+        explained += 1
+        explanation = json.loads(answer, object_pairs_hook=unique_members, parse_constant=refuse)
+        wrong += [f"{error.message}\n{text}\n{answer}" for error in check_schema.iter_errors(explanation)]
+    assert not wrong, "\n".join(wrong[:20])
+    assert explained > 1000
