@@ -2,6 +2,10 @@
 #include "generate.h"
 #include "maker.h"
 
+#include <stdio.h>
+
+#include "../oracle/value.h"
+
 static struct oracle_json *member(struct maker *m, struct oracle_json *object, const char *key,
                                   struct oracle_json *value)
 {
@@ -96,13 +100,24 @@ static struct oracle_text filter_of(struct maker *m, struct oracle_text chars)
 	return out;
 }
 
-static struct oracle_text some_block(struct maker *m)
+static struct oracle_text some_block(struct maker *m, struct oracle_text address)
 {
-	static const char *const blocks[] = {
-		"10.0.0.0/8",    "10.1.2.3/32",   "0.0.0.0/0",       "10.128.0.0/9", "::/0",
-		"2001:db8::/32", "::ffff:0:0/96", "2001:db8::1/128", "10.0.0.0/08"
-	};
-	return make_word(m, blocks[maker_below(m, maker_chance(m, 98) ? 8 : 9)]);
+	static const unsigned lengths[] = { 0, 1, 8, 9, 24, 31, 32, 33, 64, 96, 127, 128 };
+	if (maker_chance(m, 20))
+		address = some_address(m);
+	bool colon = false;
+	for (size_t i = 0; i < address.len; i++)
+		colon = colon || address.chars[i] == ':';
+	unsigned length = lengths[maker_below(m, maker_chance(m, 2) || colon ? 12 : 7)];
+	char text[16];
+	snprintf(text, sizeof(text), maker_chance(m, 99) ? "/%u" : "/0%u", length);
+	struct oracle_text slash = make_word(m, text);
+	struct oracle_text block = { oracle_alloc(m->pool,
+		                                  (address.len + slash.len) * sizeof(uint32_t)),
+		                     address.len + slash.len };
+	for (size_t i = 0; i < block.len; i++)
+		block.chars[i] = i < address.len ? address.chars[i] : slash.chars[i - address.len];
+	return block;
 }
 
 /* A string operator and an operand near `chars`. */
@@ -151,33 +166,39 @@ static struct oracle_json *anything_but(struct maker *m, const struct oracle_jso
 	}
 	bool strings = leaf->type == ORACLE_STRING ? maker_chance(m, 80) : maker_chance(m, 40);
 	for (size_t i = 0; i < count; i++)
-		maker_append(list, strings ? make_string(m, some_string(m))
-		                           : make_number(m, some_number_value(m)));
+		maker_append(list, strings ? make_string(m, some_string(m)) : some_number(m));
 	if (count == 1 && maker_chance(m, 70))
 		list = list->first;
 	return operator_of(m, "anything-but", list);
 }
 
-static struct oracle_json *numeric(struct maker *m, size_t value)
+/* Bounds around the number. */
+static struct oracle_json *numeric(struct maker *m, const struct oracle_json *leaf)
 {
-	static const char *const lower[] = { ">", ">=" };
-	static const char *const upper[] = { "<", "<=" };
+	struct oracle_json *bounds[2] = { NULL, NULL };
 	struct oracle_json *list = make_node(m, ORACLE_ARRAY);
-	size_t low = maker_below(m, value + 1);
-	size_t high = value + maker_below(m, NUMBER_VALUES - value);
-	size_t kind = maker_below(m, 10);
-	if (kind == 0) {
+	struct oracle_number value, other;
+	oracle_number_read(m->pool, leaf->text, &value);
+	for (size_t count = 1 + maker_below(m, 3); count > 0; count--) {
+		struct oracle_json *bound =
+		        maker_chance(m, 20) ? respell_number(m, leaf) : some_number(m);
+		oracle_number_read(m->pool, bound->text, &other);
+		int order = oracle_number_compare(&other, &value);
+		bounds[order > 0 || (order == 0 && maker_chance(m, 50))] = bound;
+	}
+	if (maker_chance(m, 10)) {
 		maker_append(list, make_string(m, make_word(m, "=")));
-		maker_append(list, make_number(m, value));
+		maker_append(list, bounds[bounds[0] ? 0 : 1]);
 		return operator_of(m, "numeric", list);
 	}
-	if (kind < 7) {
-		maker_append(list, make_string(m, make_word(m, ONE_OF(m, lower))));
-		maker_append(list, make_number(m, low));
-	}
-	if (kind >= 4) {
-		maker_append(list, make_string(m, make_word(m, ONE_OF(m, upper))));
-		maker_append(list, make_number(m, high));
+	for (size_t i = 0; i < 2; i++) {
+		if (!bounds[i])
+			continue;
+		const char *compare = i == 0 ? ">=" : "<=";
+		struct oracle_text word = make_word(m, compare);
+		word.len -= maker_chance(m, 40);
+		maker_append(list, make_string(m, word));
+		maker_append(list, bounds[i]);
 	}
 	return operator_of(m, "numeric", list);
 }
@@ -193,8 +214,7 @@ static struct oracle_json *alternative(struct maker *m, const struct oracle_json
 	if (maker_chance(m, 12))
 		return anything_but(m, leaf);
 	if (leaf->type == ORACLE_NUMBER) {
-		size_t value = number_value(m, leaf);
-		return maker_chance(m, 50) ? make_number(m, value) : numeric(m, value);
+		return maker_chance(m, 50) ? respell_number(m, leaf) : numeric(m, leaf);
 	}
 	if (leaf->type != ORACLE_STRING)
 		return make_node(m, leaf->type);
@@ -208,9 +228,9 @@ static struct oracle_json *alternative(struct maker *m, const struct oracle_json
 	case 3:
 		return operator_of(m, "exactly", make_string(m, leaf->text));
 	case 4:
-		if (!leaf->text.len || leaf->text.chars[0] > ':')
+		if (!leaf->text.len || leaf->text.chars[0] > ':' || leaf->text.chars[0] < '0')
 			return make_string(m, leaf->text);
-		return operator_of(m, "cidr", make_string(m, some_block(m)));
+		return operator_of(m, "cidr", make_string(m, some_block(m, leaf->text)));
 	case 5:
 		operand = recase(m, part_of(m, leaf->text, true));
 		return operator_of(m, "prefix",
@@ -261,7 +281,7 @@ static void mqtt_place(struct maker *m, const struct made_event *near, struct pl
 	if (which < 5 && strings[which].data)
 		place->leaf = make_string(m, make_text(m, strings[which]));
 	else if (which == 6)
-		place->leaf = make_number(m, maker_chance(m, 50) ? NUMBER_TWO : NUMBER_ZERO);
+		place->leaf = some_number(m);
 	else if (which == 7)
 		place->leaf = make_node(m, maker_chance(m, 50) ? ORACLE_TRUE : ORACLE_FALSE);
 	else if (which == 10)

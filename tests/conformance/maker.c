@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "maker.h"
 
+#include <stdio.h>
+
 bool maker_chance(struct maker *m, unsigned percent)
 {
 	return dice_chance(m->dice, percent);
@@ -50,6 +52,17 @@ struct oracle_json *make_string(struct maker *m, struct oracle_text characters)
 
 /* --- values --- */
 
+/* Up to `most` characters of the alphabet. */
+static struct oracle_text some_run(struct maker *m, const char *alphabet, size_t most)
+{
+	struct oracle_text all = make_text(m, sluice_str(alphabet));
+	struct oracle_text run = { oracle_alloc(m->pool, (most + 1) * sizeof(uint32_t)),
+		                   maker_below(m, most + 1) };
+	for (size_t i = 0; i < run.len; i++)
+		run.chars[i] = all.chars[maker_below(m, all.len)];
+	return run;
+}
+
 struct oracle_text some_key(struct maker *m)
 {
 	static const char *const usual[] = { "a", "b", "c" };
@@ -72,6 +85,8 @@ struct oracle_text some_key(struct maker *m)
 	};
 	if (maker_chance(m, 92))
 		return make_word(m, ONE_OF(m, usual));
+	if (maker_chance(m, 15))
+		return some_run(m, "aaaaaaaab.é\"", 24);
 	return make_text(m, ONE_OF(m, odd));
 }
 
@@ -127,6 +142,12 @@ struct oracle_text some_string(struct maker *m)
 	};
 	struct oracle_text chars =
 	        make_text(m, maker_chance(m, 70) ? ONE_OF(m, usual) : ONE_OF(m, odd));
+	if (maker_chance(m, 5))
+		return some_address(m);
+	if (maker_chance(m, 4))
+		return some_run(m, "aab/", 12);
+	if (maker_chance(m, 4))
+		return some_run(m, "aaaaaaaaaaaaaabbbAB*\\\"\n\x01/é東😀ß", 40);
 	if (maker_chance(m, 8)) {
 		struct oracle_text more = make_text(m, ONE_OF(m, usual));
 		struct oracle_text both = { NULL, chars.len + more.len };
@@ -169,29 +190,77 @@ static const char *const numbers[][5] = {
 	{ "1e99999999999999999999", "1e99999999999999999998", "1.0e99999999999999999999",
 	  "1E9999999999999999999999", "10e99999999999999999999" },
 };
-_Static_assert(sizeof(numbers) / sizeof(*numbers) == NUMBER_VALUES, "one row for each value");
+enum { NUMBERS = sizeof(numbers) / sizeof(*numbers), FIRST_USUAL = 4, USUAL = 7 };
 
-size_t some_number_value(struct maker *m)
+/* Digits from an alphabet so small that two numbers are often near each other. */
+static struct oracle_text some_decimal(struct maker *m)
 {
-	return maker_chance(m, 70) ? NUMBER_ZERO + maker_below(m, NUMBER_TWO - NUMBER_ZERO + 1)
-	                           : maker_below(m, NUMBER_VALUES);
+	struct oracle_text whole = some_run(m, "09", 25);
+	struct oracle_text fraction = some_run(m, "09", 25);
+	char text[80];
+	int exponent = (int)maker_below(m, 61) - 30;
+	size_t at = 0;
+	if (maker_chance(m, 20))
+		text[at++] = '-';
+	text[at++] = (char)('0' + maker_below(m, 3));
+	for (size_t i = 0; i < whole.len && text[at - 1] != '0'; i++)
+		text[at++] = (char)whole.chars[i];
+	if (fraction.len)
+		text[at++] = '.';
+	for (size_t i = 0; i < fraction.len; i++)
+		text[at++] = (char)fraction.chars[i];
+	text[at] = '\0';
+	if (maker_chance(m, 40))
+		snprintf(text + at, sizeof(text) - at, "e%d", exponent);
+	return make_word(m, text);
 }
 
-struct oracle_json *make_number(struct maker *m, size_t value)
+struct oracle_json *some_number(struct maker *m)
 {
 	struct oracle_json *json = make_node(m, ORACLE_NUMBER);
-	json->text = make_word(m, numbers[value][maker_chance(m, 60) ? 0 : maker_below(m, 5)]);
+	size_t row =
+	        maker_chance(m, 70) ? FIRST_USUAL + maker_below(m, USUAL) : maker_below(m, NUMBERS);
+	json->text = make_word(m, numbers[row][maker_chance(m, 60) ? 0 : maker_below(m, 5)]);
+	if (maker_chance(m, 25))
+		json->text = some_decimal(m);
 	return json;
 }
 
-/* Which of `numbers` it is. */
-size_t number_value(struct maker *m, const struct oracle_json *json)
+struct oracle_json *respell_number(struct maker *m, const struct oracle_json *number)
 {
-	for (size_t i = 0; i < NUMBER_VALUES; i++)
-		for (size_t k = 0; k < 5; k++)
-			if (oracle_text_is(json->text, numbers[i][k]))
-				return i;
-	return some_number_value(m);
+	struct oracle_json *json = make_node(m, ORACLE_NUMBER);
+	json->text = number->text;
+	for (size_t row = 0; row < NUMBERS; row++)
+		for (size_t i = 0; i < 5; i++)
+			if (oracle_text_is(number->text, numbers[row][i]))
+				json->text = make_word(m, numbers[row][maker_below(m, 5)]);
+	return json;
+}
+
+struct oracle_text some_address(struct maker *m)
+{
+	static const unsigned bytes[] = { 0, 1, 10, 127, 128, 192, 255 };
+	char text[64];
+	unsigned b[4];
+	for (size_t i = 0; i < 4; i++)
+		b[i] = ONE_OF(m, bytes);
+	switch (maker_below(m, 6)) {
+	case 0:
+		snprintf(text, sizeof(text), "::ffff:%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+		break;
+	case 1:
+		snprintf(text, sizeof(text), "2001:db8::%x:%X", b[0] << 8 | b[1], b[2] << 8 | b[3]);
+		break;
+	case 2:
+		snprintf(text, sizeof(text), "%x:%x:0:0:%x::%u.%u.%u.%u", b[0] << 8, b[1], b[2],
+		         b[0], b[1], b[2], b[3]);
+		break;
+	default:
+		snprintf(text, sizeof(text), maker_chance(m, 97) ? "%u.%u.%u.%u" : "%u.%u.%u.0%u",
+		         b[0], b[1], b[2], b[3]);
+		break;
+	}
+	return make_word(m, text);
 }
 
 struct oracle_json *some_scalar(struct maker *m)
@@ -200,7 +269,7 @@ struct oracle_json *some_scalar(struct maker *m)
 	if (kind < 5)
 		return make_string(m, some_string(m));
 	if (kind < 8)
-		return make_number(m, some_number_value(m));
+		return some_number(m);
 	return make_node(m, (enum oracle_type)maker_below(m, 3));
 }
 

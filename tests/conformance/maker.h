@@ -34,12 +34,12 @@ struct oracle_text some_key(struct maker *maker);
 struct oracle_text some_string(struct maker *maker);
 struct oracle_json *some_scalar(struct maker *maker);
 
-/* Numbers: some values, ascending, each in one of several spellings. */
-enum { NUMBER_VALUES = 18, NUMBER_ZERO = 4, NUMBER_TWO = 10 };
-size_t some_number_value(struct maker *maker);
-struct oracle_json *make_number(struct maker *maker, size_t value);
-/* Which of the values a number is. */
-size_t number_value(struct maker *maker, const struct oracle_json *number);
+struct oracle_json *some_number(struct maker *maker);
+/* An IPv4 or IPv6 address, or what is nearly one. */
+struct oracle_text some_address(struct maker *maker);
+
+/* The same number, perhaps spelled otherwise. */
+struct oracle_json *respell_number(struct maker *maker, const struct oracle_json *number);
 
 /* Changes, drops or doubles a byte. */
 struct sluice_str make_damaged(struct maker *maker, struct sluice_str text);
