@@ -103,8 +103,13 @@ static struct oracle_text filter_of(struct maker *m, struct oracle_text chars)
 static struct oracle_text some_block(struct maker *m, struct oracle_text address)
 {
 	static const unsigned lengths[] = { 0, 1, 8, 9, 24, 31, 32, 33, 64, 96, 127, 128 };
-	if (maker_chance(m, 20))
+	struct oracle_text mapped = make_word(m, "::ffff:");
+	if (maker_chance(m, 20)) {
 		address = some_address(m);
+	} else if (oracle_text_has(address, 0, mapped, false) && maker_chance(m, 60)) {
+		address.chars += mapped.len;
+		address.len -= mapped.len;
+	}
 	bool colon = false;
 	for (size_t i = 0; i < address.len; i++)
 		colon = colon || address.chars[i] == ':';
@@ -214,7 +219,9 @@ static struct oracle_json *alternative(struct maker *m, const struct oracle_json
 	if (maker_chance(m, 12))
 		return anything_but(m, leaf);
 	if (leaf->type == ORACLE_NUMBER) {
-		return maker_chance(m, 50) ? respell_number(m, leaf) : numeric(m, leaf);
+		if (maker_chance(m, 40))
+			return respell_number(m, leaf);
+		return maker_chance(m, 8) ? nearby_number(m, leaf) : numeric(m, leaf);
 	}
 	if (leaf->type != ORACLE_STRING)
 		return make_node(m, leaf->type);

@@ -164,6 +164,8 @@ static const char *const numbers[][5] = {
 	{ "-1e400", "-10e399", "-0.1E401", "-1e+400", "-1.000e400" },
 	{ "-9007199254740993", "-9007199254740993.0", "-9007199254740993e0",
 	  "-9.007199254740993e15", "-90071992547409930e-1" },
+	{ "-123456789012345678901.5", "-1234567890123456789015e-1", "-1.234567890123456789015e20",
+	  "-123456789012345678901.50", "-0.1234567890123456789015E21" },
 	{ "-1", "-1.0", "-1e0", "-10e-1", "-0.1e1" },
 	{ "-1e-400", "-10e-401", "-0.1E-399", "-1.0e-400", "-1e-0400" },
 	{ "0", "-0", "0.0", "0e99999999999999999999", "-0.000e-7" },
@@ -190,7 +192,7 @@ static const char *const numbers[][5] = {
 	{ "1e99999999999999999999", "1e99999999999999999998", "1.0e99999999999999999999",
 	  "1E9999999999999999999999", "10e99999999999999999999" },
 };
-enum { NUMBERS = sizeof(numbers) / sizeof(*numbers), FIRST_USUAL = 4, USUAL = 7 };
+enum { NUMBERS = sizeof(numbers) / sizeof(*numbers), FIRST_USUAL = 5, USUAL = 7 };
 
 /* Digits from an alphabet so small that two numbers are often near each other. */
 static struct oracle_text some_decimal(struct maker *m)
@@ -234,6 +236,18 @@ struct oracle_json *respell_number(struct maker *m, const struct oracle_json *nu
 		for (size_t i = 0; i < 5; i++)
 			if (oracle_text_is(number->text, numbers[row][i]))
 				json->text = make_word(m, numbers[row][maker_below(m, 5)]);
+	return json;
+}
+
+struct oracle_json *nearby_number(struct maker *m, const struct oracle_json *number)
+{
+	struct oracle_json *json = make_node(m, ORACLE_NUMBER);
+	size_t len = number->text.len;
+	size_t at = maker_chance(m, 50) ? len - 1 : maker_below(m, len);
+	json->text = (struct oracle_text){ oracle_alloc(m->pool, len * sizeof(uint32_t)), len };
+	memcpy(json->text.chars, number->text.chars, len * sizeof(uint32_t));
+	if (json->text.chars[at] >= '0' && json->text.chars[at] <= '9')
+		json->text.chars[at] = (uint32_t)('1' + maker_below(m, 9));
 	return json;
 }
 

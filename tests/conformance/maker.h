@@ -40,6 +40,8 @@ struct oracle_text some_address(struct maker *maker);
 
 /* The same number, perhaps spelled otherwise. */
 struct oracle_json *respell_number(struct maker *maker, const struct oracle_json *number);
+/* One digit of its text is another. */
+struct oracle_json *nearby_number(struct maker *maker, const struct oracle_json *number);
 
 /* Changes, drops or doubles a byte. */
 struct sluice_str make_damaged(struct maker *maker, struct sluice_str text);
