@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish) and prints for each "ok", or the status,
- * the place and the message of the error; and lines "explain<tab>PATTERN<tab>PAYLOAD", for which it
- * prints the explanation.
+ * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish, delivery) and prints for each "ok", or the
+ * status, the place and the message of the error. A delivery is {"rule":…,"publish":…}, and what is
+ * printed is {"topic":…,"payload":…} (the payload as a string) of the rule's first target; the
+ * event's id and time are fixed. For lines "explain<tab>PATTERN<tab>PAYLOAD" it prints the
+ * explanation.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sluice/buffer.h"
 #include "sluice/event.h"
 #include "sluice/explain.h"
 #include "sluice/rule.h"
@@ -25,7 +28,64 @@ static enum sluice_status judge_publish(struct sluice_str text, struct sluice_er
 	return status;
 }
 
-static enum sluice_status judge(const char *kind, struct sluice_str text,
+static enum sluice_status deliver(const struct sluice_rule *rule, const struct sluice_event *event,
+                                  struct sluice_buffer *out, struct sluice_error *error)
+{
+	const struct sluice_target *target = &rule->targets[0];
+	const struct sluice_vars vars = { .event = event,
+		                          .rule = rule->name,
+		                          .bus = rule->bus,
+		                          .consumer = target->consumer,
+		                          .target = target->id,
+		                          .id = SLUICE_STR("5d3c0f8a12e94b77000000000000002a"),
+		                          .time_ms = INT64_C(1767323045678) };
+	struct sluice_buffer topic = { 0 }, payload = { 0 };
+	enum sluice_status status = SLUICE_OK;
+
+	sluice_buffer_append_str(&payload, event->payload);
+	if (target->topic)
+		status = sluice_topic_template_expand(target->topic, &vars, &topic, error);
+	if (!status && target->transform) {
+		sluice_buffer_reset(&payload);
+		status = sluice_transform_apply(target->transform, &vars, &payload, error);
+	}
+	if (!status) {
+		sluice_buffer_append_text(out, "{\"topic\":");
+		sluice_json_write_string(out, sluice_buffer_str(&topic));
+		sluice_buffer_append_text(out, ",\"payload\":");
+		sluice_json_write_string(out, sluice_buffer_str(&payload));
+		sluice_buffer_append_text(out, "}");
+	}
+	sluice_buffer_finish(&topic);
+	sluice_buffer_finish(&payload);
+	return status;
+}
+
+static enum sluice_status judge_delivery(struct sluice_str text, struct sluice_buffer *out,
+                                         struct sluice_error *error)
+{
+	struct sluice_json_doc *doc;
+	struct sluice_event event;
+	struct sluice_rule *rule = NULL;
+	void *storage = NULL;
+	enum sluice_status status = sluice_json_parse(text, 0, 128, &doc, error);
+	if (status)
+		return status;
+
+	const struct sluice_json *root = sluice_json_root(doc);
+	status = sluice_rule_from_json(sluice_json_get(root, "rule"), &rule, error);
+	if (!status)
+		status = sluice_event_from_json(sluice_json_get(root, "publish"), &event, &storage,
+		                                error);
+	if (!status)
+		status = deliver(rule, &event, out, error);
+	sluice_rule_destroy(rule);
+	free(storage);
+	sluice_json_destroy(doc);
+	return status;
+}
+
+static enum sluice_status judge(const char *kind, struct sluice_str text, struct sluice_buffer *out,
                                 struct sluice_error *error)
 {
 	struct sluice_rule *rule = NULL;
@@ -41,6 +101,8 @@ static enum sluice_status judge(const char *kind, struct sluice_str text,
 		status = sluice_pattern_compile(text, &pattern, error);
 	else if (strcmp(kind, "publish") == 0)
 		status = judge_publish(text, error);
+	else if (strcmp(kind, "delivery") == 0)
+		status = judge_delivery(text, out, error);
 	else
 		sluice_error_set(error, status, SIZE_MAX, NULL, "no kind of document: %s", kind);
 	sluice_rule_destroy(rule);
@@ -82,6 +144,7 @@ int main(void)
 		char *tab = strchr(line, '\t');
 		char message[640];
 		struct sluice_error error = { 0 };
+		struct sluice_buffer out = { 0 };
 
 		if (line[len - 1] == '\n')
 			line[--len] = '\0';
@@ -91,11 +154,12 @@ int main(void)
 		struct sluice_str text = { tab + 1, (size_t)(line + len - tab - 1) };
 		if (strcmp(line, "explain") == 0)
 			explain(text);
-		else if (judge(line, text, &error))
+		else if (judge(line, text, &out, &error))
 			printf("%s: %s\n", sluice_status_name(error.code),
 			       sluice_error_format(&error, NULL, message, sizeof(message)));
 		else
-			puts("ok");
+			puts(out.len ? out.data : "ok");
+		sluice_buffer_finish(&out);
 	}
 	free(line);
 	return 0;
