@@ -30,8 +30,8 @@ enum { SLUICE_STORE_BUSY_TIMEOUT_MS = 2000 }; /* how long a write waits for anot
 /*
  * Opens the store, applies the migrations that are missing (built in from schemas/sql), checks the
  * file. `path` is copied. Errors: SLUICE_ERR_NOT_FOUND (no file, and not _CREATE), _CORRUPT (no
- * database, or damaged), _VERSION (newer schema), _READ_ONLY, _BUSY, _IO; the message names the
- * file. Nothing is ever overwritten.
+ * database, another program's, or damaged), _INVALID (no regular file), _VERSION (newer schema),
+ * _READ_ONLY, _BUSY, _IO; the message names the file. Nothing is ever overwritten.
  */
 enum sluice_status sluice_store_open(const char *path, unsigned flags, struct sluice_store **store,
                                      struct sluice_error *error);
@@ -84,7 +84,7 @@ struct sluice_store_row {
 	struct sluice_str error;
 };
 
-/* Returns false to stop; the call then returns SLUICE_OK. */
+/* Returns false to stop; the call then returns SLUICE_OK. Must not call the store. */
 typedef bool (*sluice_store_row_fn)(void *arg, const struct sluice_store_row *row);
 
 enum sluice_status sluice_store_get_rule(struct sluice_store *store, struct sluice_str name,
@@ -121,6 +121,8 @@ enum sluice_store_kind { SLUICE_STORE_BUS, SLUICE_STORE_RULE };
  * inode), and what changed otherwise. A file that was replaced (mv, restore) is opened anew and
  * compared by content, so only what differs is told. When it fails (locked, damaged, gone) nothing
  * was told and the caller goes on with what it has; the next call tries again. Errors as for open.
+ * A row whose text is as it was told is not told again, though its revision may have grown. fn may
+ * call sluice_store_report, nothing else of the store. Not within a transaction (SLUICE_ERR_BUSY).
  */
 typedef void (*sluice_store_change_fn)(void *arg, enum sluice_store_kind kind,
                                        const struct sluice_store_row *row);
@@ -129,8 +131,9 @@ enum sluice_status sluice_store_poll(struct sluice_store *store, sluice_store_ch
 
 /*
  * Notes in rule_errors that the rule's (or bus's) row of this revision can't be compiled, or (fault
- * == NULL) that it can. Best effort: a locked or read-only file is no error here, and is tried
- * again at the next poll.
+ * == NULL) that it can. May be called from within the poll's fn. It is written at the end of that
+ * poll, else at the next poll, reading or close, many in one transaction. Best effort: a locked or
+ * read-only file is no error here, and is tried again at the next poll.
  */
 void sluice_store_report(struct sluice_store *store, enum sluice_store_kind kind,
                          struct sluice_str name, int64_t revision,
