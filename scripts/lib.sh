@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 # What the scripts share: the packages, and how to get them. Sourced by bash, after `set -euo pipefail`.
+# shellcheck shell=bash disable=SC2034 # variables are used by those who source this
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Debian keeps brokers and their tools in sbin, which is not in a user's PATH.
@@ -9,7 +10,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 packages_build="gcc libc6-dev cmake ninja-build pkg-config mosquitto-dev libmosquitto-dev libcjson-dev libsqlite3-dev"
 packages_run="mosquitto mosquitto-clients sqlite3"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
-	python3-paho-mqtt python3-jsonschema"
+	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck"
 packages_brokers="debootstrap debian-archive-keyring util-linux"
 
 say() { printf '%s\n' "$*"; }
@@ -65,8 +66,10 @@ need_packages() {
 
 # writable_build: makes build/, or says whose it is.
 writable_build() {
-	mkdir -p "$root/build" 2>/dev/null && [ -w "$root/build" ] && [ -w "$root/build/release" -o ! -e "$root/build/release" ] ||
+	if ! mkdir -p "$root/build" 2>/dev/null || [ ! -w "$root/build" ] ||
+		{ [ -e "$root/build/release" ] && [ ! -w "$root/build/release" ]; }; then
 		die "can't write $root/build: it belongs to $(stat -c %U "$root/build" 2>/dev/null || stat -c %U "$root"). Remove it, or run me as that user"
+	fi
 }
 
 # build_preset PRESET [CMAKE ARGUMENT…]: configures when that was not done yet, and builds.
