@@ -18,10 +18,12 @@ struct options {
 	char **control_users; /* usernames let in under CONTROL_AUTO */
 	size_t control_user_count;
 	bool protect_targets;
-	int64_t sys_interval_s;     /* 0 = no $SYS topics */
-	int64_t max_deliveries;     /* of one event */
-	int64_t max_delivery_bytes; /* of one event, topics and payloads together */
-	int64_t max_bus_visits;     /* of one event */
+	int64_t sys_interval_s; /* 0 = no $SYS topics */
+	int64_t max_deliveries; /* of one event */
+	/* Of one event: topics and payloads together, and the payload again for each target whose
+	 * topic or transformer looks into it. */
+	int64_t max_delivery_bytes;
+	int64_t max_bus_visits; /* of one event */
 };
 
 /* One line: plugin_opt_KEY VALUE. */

@@ -32,7 +32,7 @@ struct plan {
 	struct delivery *deliveries;
 	size_t count, capacity;
 	struct sluice_buffer topics;
-	size_t bytes; /* of topics and payloads */
+	size_t bytes; /* of topics and payloads, and of payloads that were read through */
 	/* The topics that are delivered to, by hash, once a target asks with `once`. */
 	size_t *once; /* a delivery's index + 1; 0 = free */
 	size_t once_size, once_count;

@@ -115,12 +115,30 @@ static void target_failed(struct route *route, struct rule_entry *entry,
 	            route->message->topic, reason);
 }
 
+/*
+ * Counts the payload among the event's bytes for a target that reads through it: that takes as long
+ * as sending it. Without this, thousands of rules that look up one field of a large event would
+ * hold the broker's thread for seconds.
+ */
+static bool may_read(struct route *route, bool reads)
+{
+	struct plan *plan = &route->router->plan;
+	if (!reads)
+		return true;
+	plan->bytes += route->event.payload.len;
+	if (plan->bytes > (uint64_t)route->plugin->options.max_delivery_bytes)
+		route->over_limit = true;
+	return !route->over_limit;
+}
+
 /* The payload of a target that transforms it, into router.transformed; false when it failed. */
 static bool transform(struct route *route, struct rule_entry *entry,
                       const struct sluice_target *target, const struct sluice_vars *vars)
 {
 	struct sluice_buffer *out = &route->router->transformed;
 	struct sluice_error error;
+	if (!may_read(route, sluice_transform_reads_payload(target->transform)))
+		return false;
 	sluice_buffer_reset(out);
 	out->limit = (size_t)route->plugin->options.max_delivery_bytes;
 	enum sluice_status status = sluice_transform_apply(target->transform, vars, out, &error);
@@ -161,6 +179,8 @@ static void deliver(struct route *route, struct rule_entry *entry,
 {
 	struct router *router = route->router;
 	struct sluice_error error;
+	if (!may_read(route, sluice_topic_template_reads_payload(target->topic)))
+		return;
 	sluice_buffer_reset(&router->topic);
 	if (sluice_topic_template_expand(target->topic, vars, &router->topic, &error) !=
 	    SLUICE_OK) {

@@ -255,8 +255,8 @@ def test_a_target_bus_that_is_gone_fails_and_is_counted(broker):
 
 # --- limits ---
 
-def many_rules(broker, count):
-    rules = [{"name": f"r{number}", "pattern": ANY, "targets": [{"id": "t", "topic": f"consumers/{number}"}]}
+def many_rules(broker, count, **members):
+    rules = [{"name": f"r{number}", "pattern": ANY, "targets": [{"id": "t", "topic": f"consumers/{number}", **members}]}
              for number in range(count)]
     with broker.client() as client:
         (begun,) = client.command({"command": "importBegin"})
@@ -266,6 +266,18 @@ def many_rules(broker, count):
             assert "error" not in part, part
         (done,) = client.command({"command": "importCommit", "import": identifier}, timeout=60)
         assert done["data"]["rules"] == count, done
+
+
+def test_a_large_event_that_ten_thousand_rules_look_into_does_not_hold_the_broker(broker):
+    many_rules(broker, 10000, input_path="$.last")
+    payload = json.dumps({"padding": "x" * 1048576, "last": 1})
+    assert delivered(broker, "a", payload) == []
+    status = broker.status()
+    assert status["over_limit"] == 1
+    assert status["callback_us"]["max"] < 2_000_000
+    consumer = listener(broker, "consumers/5")
+    broker.client().publish("a", '{"last": 1}', timeout=30)
+    assert [message.text for message in consumer.take()] == ["1"]
 
 
 def test_a_large_event_that_ten_thousand_rules_match_is_delivered_nowhere(broker):
