@@ -43,6 +43,22 @@ int store_revision(struct sluice_store *store, enum store_sql sql, struct sluice
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Whether two texts are the same JSON but for white space: a rule that was only laid out anew, by an
+ * export and import say, has not changed. */
+static bool same_json(struct sluice_str a, struct sluice_str b)
+{
+	if (sluice_str_equal(a, b))
+		return true;
+	struct sluice_buffer left = { 0 }, right = { 0 };
+	sluice_json_write_compact(&left, a);
+	sluice_json_write_compact(&right, b);
+	bool same = !left.failed && !right.failed &&
+	            sluice_str_equal(sluice_buffer_str(&left), sluice_buffer_str(&right));
+	sluice_buffer_finish(&left);
+	sluice_buffer_finish(&right);
+	return same;
+}
+
 /* Whether the row and its targets are what is stored already. */
 static int compare_columns(struct sluice_store *store, const struct store_rule *rule, bool *same)
 {
@@ -59,7 +75,7 @@ static int compare_columns(struct sluice_store *store, const struct store_rule *
 		        sluice_str_equal(store_column(stmt, RULE_STATE), rule->state) &&
 		        sluice_str_equal(store_column(stmt, RULE_DESCRIPTION), rule->description) &&
 		        (sqlite3_column_int64(stmt, RULE_METRICS) != 0) == rule->metrics &&
-		        sluice_str_equal(store_column(stmt, RULE_PATTERN), rule->pattern);
+		        same_json(store_column(stmt, RULE_PATTERN), rule->pattern);
 		rc = SQLITE_DONE;
 	}
 	sqlite3_reset(stmt);
@@ -74,7 +90,7 @@ static int compare_columns(struct sluice_store *store, const struct store_rule *
 	while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		if (count >= rule->target_count ||
 		    !sluice_str_equal(store_column(stmt, 0), rule->targets[count].id) ||
-		    !sluice_str_equal(store_column(stmt, 1), rule->targets[count].definition))
+		    !same_json(store_column(stmt, 1), rule->targets[count].definition))
 			*same = false;
 		count++;
 		rc = SQLITE_OK;

@@ -39,10 +39,10 @@ static void test_a_put_raises_the_revision_unless_all_is_the_same(void **state)
 	struct sluice_store *store = create_store(*state);
 	static const char *const versions[] = {
 		"{\"name\":\"a\",\"pattern\":{\"x\":[1]},\"targets\":[]}",
-		"{\"name\":\"a\",\"pattern\":{\"x\":[1] },\"targets\":[]}",
-		"{\"name\":\"a\",\"pattern\":{\"x\":[1] },\"metrics\":true,\"targets\":[]}",
-		"{\"name\":\"a\",\"pattern\":{\"x\":[1] },\"state\":\"DISABLED\",\"targets\":[]}",
-		"{\"name\":\"a\",\"pattern\":{\"x\":[1] },\"description\":\"d\",\"targets\":[]}",
+		"{\"name\":\"a\",\"pattern\":{\"x\":[1.0]},\"targets\":[]}",
+		"{\"name\":\"a\",\"pattern\":{\"x\":[1.0]},\"metrics\":true,\"targets\":[]}",
+		"{\"name\":\"a\",\"pattern\":{\"x\":[1.0]},\"state\":\"DISABLED\",\"targets\":[]}",
+		"{\"name\":\"a\",\"pattern\":{\"x\":[1.0]},\"description\":\"d\",\"targets\":[]}",
 		"{\"name\":\"a\",\"pattern\":{\"x\":[1]},"
 		"\"targets\":[{\"id\":\"t\",\"topic\":\"y\"}]}",
 		"{\"name\":\"a\",\"pattern\":{\"x\":[1]},"
@@ -59,6 +59,19 @@ static void test_a_put_raises_the_revision_unless_all_is_the_same(void **state)
 		assert_int_equal(put(store, versions[i]), revision);
 		last = revision;
 	}
+	sluice_store_close(store);
+}
+
+static void test_white_space_alone_is_no_change(void **state)
+{
+	struct sluice_store *store = create_store(*state);
+	int64_t revision = put(store, "{\"name\":\"a\",\"pattern\":{\"x\": [\"a b\"] },"
+	                              "\"targets\":[{\"id\": \"t\", \"topic\": \"y\"}]}");
+	assert_int_equal(put(store, "{\"name\":\"a\",\"pattern\":{\"x\":[\"a b\"]},"
+	                            "\"targets\":[{\"id\":\"t\",\"topic\":\"y\"}]}"),
+	                 revision);
+	assert_true(put(store, "{\"name\":\"a\",\"pattern\":{\"x\":[\"ab\"]},"
+	                       "\"targets\":[{\"id\":\"t\",\"topic\":\"y\"}]}") > revision);
 	sluice_store_close(store);
 }
 
@@ -347,6 +360,7 @@ int main(void)
 		STORE_TEST(test_pattern_and_targets_come_back_verbatim_on_one_line),
 		STORE_TEST(test_a_rule_that_is_read_can_be_put_again),
 		STORE_TEST(test_a_put_raises_the_revision_unless_all_is_the_same),
+		STORE_TEST(test_white_space_alone_is_no_change),
 		STORE_TEST(test_revisions_are_unique_over_rules_and_buses_and_never_come_back),
 		STORE_TEST(test_if_revision_guards_each_change),
 		STORE_TEST(test_a_rule_needs_its_bus),

@@ -51,8 +51,8 @@ enum { SLUICE_STORE_ANY_REVISION = -1 };
 /*
  * Puts a parsed rule (insert or replace). if_revision: SLUICE_STORE_ANY_REVISION, or the revision
  * it must have (0: must not exist), else SLUICE_ERR_CONFLICT. *revision (may be NULL) gets the new
- * one. A bus that does not exist is SLUICE_ERR_NOT_FOUND. What is the same as before keeps its
- * revision.
+ * one. A bus that does not exist is SLUICE_ERR_NOT_FOUND. What is the same as before, but
+ * for white space, keeps its text and its revision.
  */
 enum sluice_status sluice_store_put_rule(struct sluice_store *store, const struct sluice_rule *rule,
                                          int64_t if_revision, int64_t *revision,
