@@ -74,7 +74,7 @@ static enum cli_exit broker_put(struct catalog *catalog, const struct rule_item 
 {
 	struct sluice_buffer members = { 0 };
 	output_member(&members, noun(item->kind));
-	rule_item_write_bare(item, &members);
+	sluice_buffer_append_str(&members, item->text);
 	enum cli_exit code = call_change(catalog, item->kind == ITEM_BUS ? "putBus" : "putRule",
 	                                 &members, if_revision, revision, error);
 	if (code != CLI_OK)
@@ -292,7 +292,7 @@ static enum cli_exit import_parts(struct control *control, const char *id,
 				continue;
 			if (count)
 				sluice_buffer_append_text(&members, ",");
-			rule_item_write_bare(&file->items[i], &members);
+			sluice_buffer_append_str(&members, file->items[i].text);
 			part[count++] = i;
 		}
 		sluice_buffer_append_text(&members, "]");
@@ -340,6 +340,8 @@ static enum cli_exit import_end(struct control *control, const char *id, bool dr
 		                          .buses = count_of(answer.data, "buses"),
 		                          .changed = count_of(answer.data, "changed"),
 		                          .deleted = count_of(answer.data, "deleted") };
+	/* The plugin counts what is deleted among what is changed. */
+	result->changed -= result->deleted < result->changed ? result->deleted : result->changed;
 	answer_finish(&answer);
 	return CLI_OK;
 }

@@ -30,6 +30,7 @@ void rule_file_finish(struct rule_file *file)
 	for (size_t i = 0; i < file->count; i++)
 		item_finish(&file->items[i]);
 	free(file->items);
+	sluice_buffer_finish(&file->text);
 	*file = (struct rule_file){ 0 };
 }
 
@@ -91,6 +92,7 @@ static enum sluice_status read_bus(struct sluice_str text, struct rule_item *ite
                                    struct sluice_error *error)
 {
 	item->kind = ITEM_BUS;
+	item->text = text;
 	enum sluice_status status = sluice_bus_parse(text, &item->bus, error);
 	if (status == SLUICE_OK)
 		item->name = item->bus->name;
@@ -115,6 +117,7 @@ static enum sluice_status read_item(const struct loader *loader, const struct sl
 	}
 	if ((loader->flags & RULE_FILE_LIGHT) && !sluice_json_get(node, "targets"))
 		return read_light(node, item, error);
+	item->text = node->raw;
 	enum sluice_status status = sluice_rule_parse(node->raw, &item->rule, error);
 	if (status == SLUICE_OK)
 		item->name = item->rule->name;
@@ -238,12 +241,16 @@ enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned f
 {
 	*file = (struct rule_file){ .path = path };
 	struct loader loader = { cli, file, flags };
-	struct sluice_buffer buf = { 0 };
 	struct sluice_error error;
-	enum sluice_status status = file_read(path, &buf, &error);
-	enum cli_exit code = status == SLUICE_OK ? load_text(&loader, sluice_buffer_str(&buf))
-	                                         : fail(cli, CLI_SYSTEM, file_title(path), &error);
-	sluice_buffer_finish(&buf);
+	enum sluice_status status = file_read(path, &file->text, &error);
+	enum cli_exit code = status == SLUICE_OK
+	                             ? load_text(&loader, sluice_buffer_str(&file->text))
+	                             : fail(cli, CLI_SYSTEM, file_title(path), &error);
+	if (flags & RULE_FILE_LIGHT) {
+		for (size_t i = 0; i < file->count; i++)
+			file->items[i].text = (struct sluice_str){ NULL, 0 };
+		sluice_buffer_finish(&file->text);
+	}
 	if (code == CLI_OK && (flags & (RULE_FILE_ONE_RULE | RULE_FILE_ONE_BUS)) &&
 	    file->count != 1) {
 		sluice_error_set(&error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
@@ -324,19 +331,10 @@ const struct sluice_pattern *rule_item_pattern(const struct rule_item *item)
 	return item->rule ? item->rule->pattern : item->pattern;
 }
 
-void rule_item_write_bare(const struct rule_item *item, struct sluice_buffer *buf)
+void rule_item_write(const struct rule_item *item, struct sluice_buffer *buf)
 {
 	if (item->kind == ITEM_BUS)
 		sluice_bus_write(item->bus, buf);
 	else
 		sluice_rule_write(item->rule, buf);
-}
-
-void rule_item_write(const struct rule_item *item, struct sluice_buffer *buf)
-{
-	if (item->kind == ITEM_BUS)
-		sluice_buffer_append_text(buf, "{\"bus\":");
-	rule_item_write_bare(item, buf);
-	if (item->kind == ITEM_BUS)
-		sluice_buffer_append_text(buf, "}");
 }

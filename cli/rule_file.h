@@ -7,6 +7,7 @@
 #define CLI_RULE_FILE_H
 
 #include "cli.h"
+#include "sluice/buffer.h"
 #include "sluice/json.h"
 #include "sluice/rule.h"
 
@@ -18,9 +19,10 @@ struct rule_item {
 	struct sluice_rule *rule;       /* ITEM_RULE; NULL in a light one (see RULE_FILE_LIGHT) */
 	struct sluice_bus *bus;         /* ITEM_BUS */
 	struct sluice_pattern *pattern; /* a light one's; a rule has its own */
-	struct sluice_str name;         /* points into rule, bus or own_name */
-	char *own_name;                 /* a light one's */
-	size_t line;                    /* where it begins, from 1 */
+	struct sluice_str text; /* its own JSON as it stands in the file; absent in a light file */
+	struct sluice_str name; /* points into rule, bus or own_name */
+	char *own_name;         /* a light one's */
+	size_t line;            /* where it begins, from 1 */
 };
 
 struct rule_file {
@@ -28,6 +30,7 @@ struct rule_file {
 	struct rule_item *items;
 	size_t count;
 	size_t capacity;
+	struct sluice_buffer text; /* of the file; empty when light */
 };
 
 enum {
@@ -62,10 +65,7 @@ const struct rule_item **rule_file_sorted(const struct rule_file *file);
 /* Its pattern, whichever kind of rule it is. */
 const struct sluice_pattern *rule_item_pattern(const struct rule_item *item);
 
-/* Appends the item's JSON as a line of such a file: a rule as it is, a bus as {"bus":{…}}. */
+/* Appends the rule's or bus's JSON as one line, in one form whatever its white space. */
 void rule_item_write(const struct rule_item *item, struct sluice_buffer *buf);
-
-/* Appends the rule's or bus's own JSON. */
-void rule_item_write_bare(const struct rule_item *item, struct sluice_buffer *buf);
 
 #endif

@@ -76,8 +76,8 @@ static bool same(struct diff *diff, const struct rule_item *ours, const struct r
 		return false;
 	sluice_buffer_reset(&diff->ours);
 	sluice_buffer_reset(&diff->theirs);
-	rule_item_write_bare(ours, &diff->ours);
-	rule_item_write_bare(theirs, &diff->theirs);
+	rule_item_write(ours, &diff->ours);
+	rule_item_write(theirs, &diff->theirs);
 	return sluice_str_equal(sluice_buffer_str(&diff->ours), sluice_buffer_str(&diff->theirs));
 }
 
