@@ -18,9 +18,6 @@ enum store_sql {
 	SQL_BEGIN_IMMEDIATE,
 	SQL_COMMIT,
 	SQL_ROLLBACK,
-	SQL_SAVEPOINT,
-	SQL_RELEASE,
-	SQL_ROLLBACK_TO,
 	SQL_DATA_VERSION,
 	SQL_SCHEMA_VERSION,
 	SQL_USER_VERSION,
@@ -69,6 +66,8 @@ struct sluice_store {
 	sqlite3 *db; /* NULL after the file was replaced by one that could not be opened */
 	sqlite3_stmt *statements[SQL_COUNT];
 	bool in_transaction; /* between sluice_store_begin and _commit */
+	bool doomed;         /* a change within it was left half done: it can't be committed */
+	int64_t changes;     /* sqlite3_total_changes64 when the change began */
 
 	struct stat opened; /* the file as it was when db was opened */
 	bool immutable;     /* opened without locks, from a folder that can't be written */
@@ -109,9 +108,11 @@ void store_finalize_all(struct sluice_store *store);
 int store_bind(sqlite3_stmt *stmt, int index, struct sluice_str text);
 struct sluice_str store_column(sqlite3_stmt *stmt, int column);
 
-/* Opens a transaction, or a savepoint within the caller's; checks that the store may be written. */
+/* Begins a change: a transaction of its own, or a part of the caller's; checks that the store may be
+ * written. */
 enum sluice_status store_write_begin(struct sluice_store *store, struct sluice_error *error);
-/* Ends it: keeps what was done when status is SLUICE_OK, else undoes it. Returns the outcome. */
+/* Ends it: keeps what was done when status is SLUICE_OK, else undoes it (in the caller's transaction,
+ * by not letting that be committed, if anything was done). Returns the outcome. */
 enum sluice_status store_write_end(struct sluice_store *store, enum sluice_status status,
                                    struct sluice_error *error);
 

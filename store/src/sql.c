@@ -29,9 +29,6 @@ static const char *const texts[SQL_COUNT] = {
 	[SQL_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
-	[SQL_SAVEPOINT] = "SAVEPOINT change",
-	[SQL_RELEASE] = "RELEASE change",
-	[SQL_ROLLBACK_TO] = "ROLLBACK TO change",
 	[SQL_DATA_VERSION] = "PRAGMA data_version",
 	[SQL_SCHEMA_VERSION] = "PRAGMA schema_version",
 	[SQL_USER_VERSION] = "PRAGMA user_version",
@@ -209,16 +206,28 @@ struct sluice_str store_column(sqlite3_stmt *stmt, int column)
 	return (struct sluice_str){ (const char *)text, text ? len : 0 };
 }
 
+static enum sluice_status undone(const struct sluice_store *store, struct sluice_error *error)
+{
+	return store_error(store, SLUICE_ERR_IO, error,
+	                   "the transaction was undone by an earlier failure");
+}
+
+/* A full disk, for one, makes SQLite roll all of a transaction back. */
+static bool is_undone(const struct sluice_store *store)
+{
+	return store->doomed || sqlite3_get_autocommit(store->db);
+}
+
 enum sluice_status store_write_begin(struct sluice_store *store, struct sluice_error *error)
 {
 	if (store->flags & SLUICE_STORE_READ_ONLY)
 		return store_error(store, SLUICE_ERR_READ_ONLY, error, "opened for reading only");
 	if (store->in_transaction) {
-		/* A full disk, for one, makes SQLite roll all of a transaction back. */
-		if (sqlite3_get_autocommit(store->db))
-			return store_error(store, SLUICE_ERR_IO, error,
-			                   "the transaction was undone by an earlier failure");
-		return store_fault(store, store_run(store, SQL_SAVEPOINT), "begin", error);
+		/* No savepoint: it would copy each page that an import touches, again and again. */
+		if (is_undone(store))
+			return undone(store, error);
+		store->changes = sqlite3_total_changes64(store->db);
+		return SLUICE_OK;
 	}
 	enum sluice_status status = store_ensure_current(store, error);
 	if (status != SLUICE_OK)
@@ -229,22 +238,22 @@ enum sluice_status store_write_begin(struct sluice_store *store, struct sluice_e
 enum sluice_status store_write_end(struct sluice_store *store, enum sluice_status status,
                                    struct sluice_error *error)
 {
+	if (store->in_transaction) {
+		if (status == SLUICE_OK)
+			store->changed = true;
+		else if (sqlite3_total_changes64(store->db) != store->changes)
+			store->doomed = true;
+		return status;
+	}
 	if (status == SLUICE_OK) {
-		int rc = store_run(store, store->in_transaction ? SQL_RELEASE : SQL_COMMIT);
-		status = store_fault(store, rc, "commit", error);
+		status = store_fault(store, store_run(store, SQL_COMMIT), "commit", error);
 		if (status == SLUICE_OK) {
 			store->changed = true;
 			return SLUICE_OK;
 		}
 	}
-	if (!sqlite3_get_autocommit(store->db)) {
-		if (store->in_transaction) {
-			store_run(store, SQL_ROLLBACK_TO);
-			store_run(store, SQL_RELEASE);
-		} else {
-			store_run(store, SQL_ROLLBACK);
-		}
-	}
+	if (!sqlite3_get_autocommit(store->db))
+		store_run(store, SQL_ROLLBACK);
 	return status;
 }
 
@@ -272,6 +281,7 @@ enum sluice_status sluice_store_begin(struct sluice_store *store, struct sluice_
 		                   "a transaction is open already");
 	enum sluice_status status = store_write_begin(store, error);
 	store->in_transaction = status == SLUICE_OK;
+	store->doomed = false;
 	return status;
 }
 
@@ -279,10 +289,11 @@ enum sluice_status sluice_store_commit(struct sluice_store *store, struct sluice
 {
 	if (!store->in_transaction)
 		return store_error(store, SLUICE_ERR_CONFLICT, error, "no transaction is open");
+	if (is_undone(store)) {
+		sluice_store_rollback(store);
+		return undone(store, error);
+	}
 	store->in_transaction = false;
-	if (sqlite3_get_autocommit(store->db))
-		return store_error(store, SLUICE_ERR_IO, error,
-		                   "the transaction was undone by an earlier failure");
 	return store_write_end(store, SLUICE_OK, error);
 }
 

@@ -263,6 +263,32 @@ static void test_a_transaction_is_kept_or_undone_as_a_whole(void **state)
 	sluice_store_close(store);
 }
 
+static void test_a_change_that_was_left_half_done_dooms_its_transaction(void **state)
+{
+	struct place *place = *state;
+	struct sluice_store *store = create_store(place);
+	struct sluice_rule *rule;
+	struct sluice_error error;
+	assert_ok(sluice_rule_parse(SLUICE_STR("{\"name\":\"half\",\"pattern\":{\"x\":[2]},"
+	                                       "\"targets\":[{\"id\":\"t\",\"topic\":\"x\"}]}"),
+	                            &rule, &error),
+	          error);
+	/* What no parsed rule has: the table's check refuses it, when the rule's row is written. */
+	rule->targets[0].text = SLUICE_STR("{\"id\":\"other\"}");
+	assert_status(sluice_store_put_rule(store, rule, -1, NULL, &error), SLUICE_ERR_INVALID);
+	assert_ok(sluice_store_begin(store, &error), error);
+	put_named(store, "a", 1);
+	assert_status(sluice_store_put_rule(store, rule, -1, NULL, &error), SLUICE_ERR_INVALID);
+	assert_status(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error), SLUICE_ERR_IO);
+	assert_status(sluice_store_commit(store, &error), SLUICE_ERR_IO);
+	assert_non_null(strstr(error.message, "undone"));
+	sql_gives(place, "SELECT count(*) FROM rules;", "0\n");
+	put_named(store, "b", 1);
+	assert_poll(store, "+bus default, +rule b");
+	sluice_rule_destroy(rule);
+	sluice_store_close(store);
+}
+
 static void test_a_transaction_left_open_is_undone_at_close(void **state)
 {
 	struct place *place = *state;
@@ -367,6 +393,7 @@ int main(void)
 		STORE_TEST(test_a_bus_comes_back_as_it_was_put),
 		STORE_TEST(test_rules_are_listed_in_order_by_prefix_bus_state_and_page),
 		STORE_TEST(test_a_transaction_is_kept_or_undone_as_a_whole),
+		STORE_TEST(test_a_change_that_was_left_half_done_dooms_its_transaction),
 		STORE_TEST(test_a_transaction_left_open_is_undone_at_close),
 		STORE_TEST(test_a_rule_as_large_as_may_be_is_kept),
 		STORE_TEST(test_errors_of_rules_are_noted_and_taken_back),

@@ -41,7 +41,11 @@ void sluice_store_close(struct sluice_store *store);
 
 /* --- changing; each call is a transaction of its own, unless inside begin … commit --- */
 
-/* SLUICE_ERR_BUSY when another writer holds the file past the busy timeout. */
+/*
+ * SLUICE_ERR_BUSY when another writer holds the file past the busy timeout. A change that fails
+ * before it touched anything (no such rule, another revision) leaves the transaction as it was;
+ * after any other failure it can't be committed any more (SLUICE_ERR_IO).
+ */
 enum sluice_status sluice_store_begin(struct sluice_store *store, struct sluice_error *error);
 enum sluice_status sluice_store_commit(struct sluice_store *store, struct sluice_error *error);
 void sluice_store_rollback(struct sluice_store *store);
