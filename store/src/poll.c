@@ -361,6 +361,8 @@ static enum sluice_status poll_changes(struct sluice_store *store, struct snapsh
 		return status;
 	status = look(store, snapshot, &changes, error);
 	store_run(store, SQL_ROLLBACK);
+	/* Whoever wrote may have made a WAL: it is to be known before the file is replaced. */
+	store_note_wal(store);
 	if (status == SLUICE_OK && !store_seen_reserve(&store->seen, changes.fresh))
 		status = store_error(store, SLUICE_ERR_NOMEM, error, "out of memory");
 	if (status == SLUICE_OK) {
