@@ -57,12 +57,12 @@ static void report(struct run *run, struct sluice_str text, const struct sluice_
 	struct oracle_pool pool = { 0 };
 	struct sluice_event event = *publish;
 	char what[256];
-	if (pair_compare(text, &event, what, sizeof(what)) == PAIR_AGREES) {
+	if (pair_compare(text, &event, true, what, sizeof(what)) == PAIR_AGREES) {
 		fail(run, in_matcher);
 		printf("\t(only among the other %zu rules)\n", sluice_matcher_count(run->matcher));
 	} else {
 		pair_shrink(&pool, &text, &event);
-		pair_compare(text, &event, what, sizeof(what));
+		pair_compare(text, &event, true, what, sizeof(what));
 		fail(run, what);
 	}
 	pair_print(text, &event);
@@ -164,7 +164,8 @@ static void check_alone(struct run *run, const struct sluice_event *event)
 {
 	struct slot *slot = &run->slots[dice_below(&run->dice, run->slot_count)];
 	char what[256];
-	if (slot->id != 0 && pair_compare(slot->text, event, what, sizeof(what)) != PAIR_AGREES)
+	if (slot->id != 0 &&
+	    pair_compare(slot->text, event, true, what, sizeof(what)) != PAIR_AGREES)
 		report(run, slot->text, event, "");
 }
 
@@ -186,7 +187,8 @@ static void one_round(struct run *run)
 	}
 	for (size_t i = 0; i < EVENTS && run->failures < MAX_FAILURES; i++) {
 		check_event(run, &events[i].event);
-		check_alone(run, &events[i].event);
+		if (dice_chance(&run->dice, 20))
+			check_alone(run, &events[i].event);
 	}
 	oracle_free_all(&pool);
 	run->round++;

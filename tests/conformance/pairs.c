@@ -9,8 +9,8 @@
 #include "sluice/pattern.h"
 
 static enum pair_outcome ask_engine(const struct sluice_pattern *pattern,
-                                    const struct sluice_event *event, bool expected, char *what,
-                                    size_t size)
+                                    const struct sluice_event *event, bool expected, bool explained,
+                                    char *what, size_t size)
 {
 	struct sluice_matcher *matcher = sluice_matcher_create();
 	static struct sluice_scratch *scratch; /* one for all: making it is the slowest part */
@@ -28,7 +28,9 @@ static enum pair_outcome ask_engine(const struct sluice_pattern *pattern,
 		         expected ? "nomatch" : "match");
 	else
 		outcome = PAIR_AGREES;
-	const char *wrong = outcome == PAIR_AGREES ? check_explain(pattern, event, expected) : NULL;
+	const char *wrong = outcome == PAIR_AGREES && explained
+	                            ? check_explain(pattern, event, expected)
+	                            : NULL;
 	if (wrong) {
 		snprintf(what, size, "%s", wrong);
 		outcome = PAIR_DIFFERS;
@@ -40,7 +42,7 @@ static enum pair_outcome ask_engine(const struct sluice_pattern *pattern,
 }
 
 enum pair_outcome pair_compare(struct sluice_str text, const struct sluice_event *publish,
-                               char *what, size_t size)
+                               bool explained, char *what, size_t size)
 {
 	char reason[128] = "";
 	struct sluice_error error = { 0 };
@@ -56,8 +58,8 @@ enum pair_outcome pair_compare(struct sluice_str text, const struct sluice_event
 		struct oracle_event *event = oracle_event_read(publish);
 		enum oracle_verdict verdict = oracle_match(pattern, event);
 		if (verdict != ORACLE_UNKNOWN)
-			outcome =
-			        ask_engine(compiled, publish, verdict == ORACLE_MATCH, what, size);
+			outcome = ask_engine(compiled, publish, verdict == ORACLE_MATCH, explained,
+			                     what, size);
 		oracle_event_destroy(event);
 	}
 	sluice_pattern_destroy(compiled);
@@ -79,7 +81,7 @@ struct shrinker {
 static bool still_differs(struct shrinker *s)
 {
 	char what[256];
-	return pair_compare(*s->pattern, s->event, what, sizeof(what)) != PAIR_AGREES;
+	return pair_compare(*s->pattern, s->event, true, what, sizeof(what)) != PAIR_AGREES;
 }
 
 /* Keeps the tree as it is now when that still differs. */

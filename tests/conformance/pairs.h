@@ -14,11 +14,11 @@ enum pair_outcome {
 };
 
 /*
- * Asks both about one pattern in a matcher of its own, and has it explained. When they do not agree `what` (cut to size)
+ * Asks both about one pattern in a matcher of its own, and if told has it explained. When they do not agree `what` (cut to size)
  * says how.
  */
 enum pair_outcome pair_compare(struct sluice_str pattern, const struct sluice_event *event,
-                               char *what, size_t size);
+                               bool explained, char *what, size_t size);
 
 /* Makes pattern and event smaller for as long as they still differ. Memory comes from the pool. */
 void pair_shrink(struct oracle_pool *pool, struct sluice_str *pattern, struct sluice_event *event);

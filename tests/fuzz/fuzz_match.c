@@ -37,7 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	event.retain = 0;
 	event.user_properties = properties;
 	event.user_property_count = sizeof(properties) / sizeof(*properties);
-	if (pair_compare(pattern, &event, what, sizeof(what)) == PAIR_DIFFERS) {
+	/* Explaining costs far more than all the rest under a sanitizer. */
+	bool explained = size % 16 == 0;
+	if (pair_compare(pattern, &event, explained, what, sizeof(what)) == PAIR_DIFFERS) {
 		printf("%s\n", what);
 		pair_print(pattern, &event);
 		fflush(stdout);
