@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	if (strcmp(word, "--version") == 0)
 		word = "version";
 	if (word[0] == '-')
-		return fail_usage(NULL, "a verb comes first, options after it");
+		return (int)fail_usage(NULL, "a verb comes first, options after it");
 	if (!is_noun(word)) {
 		const struct verb *verb = find_verb(NULL, word);
 		return (int)(verb ? run(verb, argc - 2, argv + 2) : unknown_verb(NULL, word));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* sluice backup, sluice restore */
+#include "catalog.h"
 #include "control.h"
-#include "output.h"
 #include "sluice_store/store.h"
 #include "verbs.h"
 
@@ -19,8 +19,18 @@ static enum cli_exit run(const struct cli *cli, unsigned flags,
 		return fail(cli, status == SLUICE_ERR_NOMEM ? CLI_SYSTEM : CLI_STORE, NULL, &error);
 	status = copy(store, cli->args->operands[0], &error);
 	sluice_store_close(store);
-	if (status == SLUICE_OK)
-		return CLI_OK;
+	if (status == SLUICE_OK) {
+		struct sluice_buffer out = { 0 };
+		if (!cli->json)
+			return CLI_OK;
+		sluice_buffer_append_text(&out, "{");
+		member_text(&out, "db", sluice_str(path));
+		member_text(&out, "file", sluice_str(cli->args->operands[0]));
+		sluice_buffer_append_text(&out, "}");
+		enum cli_exit written = output_line(cli, &out);
+		sluice_buffer_finish(&out);
+		return written;
+	}
 	enum cli_exit code = exit_of_store(status);
 	/* A file that is missing is no answer "no". */
 	return fail(cli, code == CLI_NO ? CLI_STORE : code, NULL, &error);

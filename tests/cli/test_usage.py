@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from environment import REPOSITORY, free_port, run, sluice
+from environment import BUILD, REPOSITORY, free_port, run, sluice
 
 MAN = REPOSITORY / "docs/man/sluice.1"
 
@@ -124,3 +124,18 @@ def test_the_man_page_names_every_exit_status():
     text = MAN.read_text()
     status = text[text.index(".SH EXIT STATUS"):]
     assert re.findall(r"^\.B (\d)$", status, re.M) == [str(code) for code in range(8)]
+
+
+def test_the_plugins_man_page_names_every_option():
+    options = re.findall(r'strcmp\(key, "(\w+)"\)', (REPOSITORY / "plugin/options.c").read_text())
+    page = (REPOSITORY / "docs/man/mosquitto_sluice.7").read_text()
+    assert options and all(f"plugin_opt_{option}" in page for option in options)
+
+
+def test_install_puts_everything_where_debian_keeps_it(tmp_path):
+    run("cmake", "--install", BUILD, "--prefix", "/usr", env={"DESTDIR": str(tmp_path)})
+    triplet = run("gcc", "-dumpmachine").out.strip()
+    for path in ("bin/sluice", "share/man/man1/sluice.1", "share/man/man7/mosquitto_sluice.7", "share/sluice/sql/001-*.sql",
+                 "share/sluice/json/rule.schema.json", "share/bash-completion/completions/sluice",
+                 "share/zsh/vendor-completions/_sluice", f"lib/{triplet.replace('-pc-', '-')}/mosquitto_sluice.so"):
+        assert list((tmp_path / "usr").glob(path)), path
