@@ -69,6 +69,15 @@ struct sluice_store {
 	bool doomed;         /* a change within it was left half done: it can't be committed */
 	int64_t changes;     /* sqlite3_total_changes64 when the change began */
 
+	/* The last attempt to open the file anew, if it failed: not repeated at once for the same
+	 * file, since checking it may cost a while. */
+	struct {
+		enum sluice_status status; /* SLUICE_OK: it did not fail */
+		struct sluice_error error;
+		struct stat file;
+		int64_t time_ms;
+	} failed;
+
 	struct stat opened; /* the file as it was when db was opened */
 	bool immutable;     /* opened without locks, from a folder that can't be written */
 	dev_t wal_dev;      /* the WAL that db made; 0 when unknown */
@@ -128,8 +137,6 @@ void store_read_end(struct sluice_store *store);
  */
 enum sluice_status store_connect(struct sluice_store *store, sqlite3 **db,
                                  struct sluice_error *error);
-/* Makes sure that db is the file that is at the path now. Not within a transaction. */
-enum sluice_status store_ensure_current(struct sluice_store *store, struct sluice_error *error);
 /* What every connection of ours is given. Returns an SQLite code. */
 int store_configure(sqlite3 *db);
 /* Whether every table and trigger of the latest schema is there; else *missing names one. */
@@ -139,6 +146,12 @@ int store_quick_check(sqlite3 *db, char *complaint, size_t size);
 /* Gives a file that root makes at path to the owner of its folder: a broker that gave up its
  * privileges must be able to write it. False: errno says why. */
 bool store_give_away(int fd, const char *path);
+
+/* --- current.c --- */
+
+/* Makes sure that db is the file that is at the path now. Not within a transaction. */
+enum sluice_status store_ensure_current(struct sluice_store *store, struct sluice_error *error);
+/* Remembers which WAL is this connection's. */
 void store_note_wal(struct sluice_store *store);
 
 /* --- rows --- */
