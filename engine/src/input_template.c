@@ -578,7 +578,7 @@ enum sluice_status sluice_input_template_apply(const struct sluice_input_templat
 		        "for all of it");
 	for (size_t i = 0; i < tpl->piece_count && !out->failed; i++) {
 		const struct piece *piece = &tpl->pieces[i];
-		struct sluice_path_value value = { .kind = SLUICE_PATH_ABSENT };
+		struct sluice_path_value value;
 
 		if (piece->place == LITERAL) {
 			sluice_buffer_append_str(out, piece->text);

@@ -278,7 +278,7 @@ char *sluice_time_format(int64_t time_ms, char buf[SLUICE_TIME_SIZE])
 	/* Years past 9999 are beyond RFC 3339. */
 	if (seconds > INT64_C(253402300799) || !gmtime_r(&seconds, &tm) ||
 	    strftime(buf, SLUICE_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm) != 19)
-		return strcpy(buf, "1970-01-01T00:00:00.000Z");
+		return memcpy(buf, "1970-01-01T00:00:00.000Z", sizeof("1970-01-01T00:00:00.000Z"));
 	char *at = buf + 19;
 	*at++ = '.';
 	*at++ = (char)('0' + ms / 100);
