@@ -10,6 +10,19 @@ static uint64_t segment_hash(const struct sluice_path_node *parent, struct sluic
 	return sluice_hash_finish(sluice_hash_bytes(sluice_hash_start(parent->id), segment));
 }
 
+/* The filter's bit for a segment, or for a key that begins with it. */
+static uint64_t filter_bit(struct sluice_str text)
+{
+	unsigned first = 0, second = 0;
+
+	if (text.len > 0 && text.data[0] != '.') {
+		first = (unsigned char)text.data[0];
+		if (text.len > 1 && text.data[1] != '.')
+			second = (unsigned char)text.data[1];
+	}
+	return UINT64_C(1) << ((first + second * 5) & 63);
+}
+
 static struct sluice_path_node *find_child(const struct sluice_path_trie *trie,
                                            const struct sluice_path_node *parent,
                                            struct sluice_str segment, uint64_t hash)
@@ -46,9 +59,9 @@ struct sluice_path_node *sluice_path_walk(const struct sluice_path_trie *trie,
 	bool more = true;
 
 	while (more && from) {
-		struct sluice_str segment = cut_segment(&key, &more);
-		if (from->children == 0)
+		if (!(from->child_filter & filter_bit(key)))
 			return NULL;
+		struct sluice_str segment = cut_segment(&key, &more);
 		from = find_child(trie, from, segment, segment_hash(from, segment));
 	}
 	return (struct sluice_path_node *)from;
@@ -77,8 +90,10 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 		free(node);
 		return NULL;
 	}
-	if (parent)
+	if (parent) {
 		parent->children++;
+		parent->child_filter |= filter_bit(segment);
+	}
 	trie->bytes += size;
 	return node;
 }
@@ -109,7 +124,8 @@ static void prune(struct sluice_path_trie *trie, struct sluice_path_node *node)
 		sluice_table_remove(&trie->table, node->hash, node);
 		sluice_ids_give(&trie->ids, node->id);
 		trie->bytes -= sizeof(*node) + node->segment_len;
-		parent->children--;
+		if (--parent->children == 0)
+			parent->child_filter = 0;
 		free(node);
 		node = parent;
 	}

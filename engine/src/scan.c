@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "scan.h"
 
+#include "lex.h"
 #include "text.h"
 
 /*
@@ -25,122 +26,6 @@ struct scanner {
 	struct frame frames[SLUICE_EVENT_MAX_NESTING];
 };
 
-#define ONES  UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
-
-/* Nonzero when one of eight bytes ends a run of plain characters: '"', '\\', a control, or not
- * ASCII. */
-static uint64_t special_bytes(uint64_t word)
-{
-	uint64_t quote = word ^ (ONES * '"');
-	uint64_t backslash = word ^ (ONES * '\\');
-
-	return ((word - ONES * 0x20) | (quote - ONES) | (backslash - ONES) | word) & HIGHS;
-}
-
-static void skip_space(struct scanner *s)
-{
-	while (s->at < s->end &&
-	       (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
-		s->at++;
-}
-
-static bool is_continuation(unsigned char byte)
-{
-	return (byte & 0xC0) == 0x80;
-}
-
-/* The length of the well-formed multi-byte character at p (RFC 3629, section 4), or 0. */
-static size_t utf8_character(const unsigned char *p, const unsigned char *end)
-{
-	size_t left = (size_t)(end - p);
-
-	if (p[0] >= 0xC2 && p[0] <= 0xDF)
-		return left >= 2 && is_continuation(p[1]) ? 2 : 0;
-	if (p[0] >= 0xE0 && p[0] <= 0xEF) {
-		if (left < 3 || !is_continuation(p[1]) || !is_continuation(p[2]))
-			return 0;
-		if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F))
-			return 0;
-		return 3;
-	}
-	if (p[0] >= 0xF0 && p[0] <= 0xF4) {
-		if (left < 4 || !is_continuation(p[1]) || !is_continuation(p[2]) ||
-		    !is_continuation(p[3]))
-			return 0;
-		if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
-static bool is_hex(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/* The length of the well-formed escape at p, which is a backslash, or 0 (RFC 8259, section 7). */
-static size_t escape_length(const unsigned char *p, const unsigned char *end)
-{
-	if (end - p < 2)
-		return 0;
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return 2;
-	case 'u':
-		return end - p >= 6 && is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) && is_hex(p[5])
-		               ? 6
-		               : 0;
-	default:
-		return 0;
-	}
-}
-
-/* Checks a string from behind its opening quote. *inside is the text between the quotes. */
-static bool scan_string(struct scanner *s, struct sluice_str *inside, bool *escaped)
-{
-	const unsigned char *start = s->at;
-	const unsigned char *p = start;
-
-	*escaped = false;
-	for (;;) {
-		while (s->end - p >= 8) {
-			uint64_t word;
-			memcpy(&word, p, sizeof(word));
-			if (special_bytes(word))
-				break;
-			p += 8;
-		}
-		if (p >= s->end)
-			return false;
-		if (*p == '"')
-			break;
-		size_t length = 1;
-		if (*p == '\\') {
-			*escaped = true;
-			length = escape_length(p, s->end);
-		} else if (*p >= 0x80) {
-			length = utf8_character(p, s->end);
-		} else if (*p < 0x20) {
-			length = 0;
-		}
-		if (length == 0)
-			return false;
-		p += length;
-	}
-	*inside = (struct sluice_str){ (const char *)start, (size_t)(p - start) };
-	s->at = p + 1;
-	return true;
-}
-
 static struct sluice_str decode(struct scanner *s, struct sluice_str inside)
 {
 	char *out = sluice_arena_bytes(s->leaves->text, inside.len);
@@ -150,47 +35,6 @@ static struct sluice_str decode(struct scanner *s, struct sluice_str inside)
 		return SLUICE_STR("");
 	}
 	return (struct sluice_str){ out, sluice_text_unescape(inside, out) };
-}
-
-static bool skip_digits(struct scanner *s)
-{
-	const unsigned char *start = s->at;
-
-	while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
-		s->at++;
-	return s->at > start;
-}
-
-/* RFC 8259, section 6. */
-static bool scan_number(struct scanner *s)
-{
-	if (*s->at == '-')
-		s->at++;
-	if (s->at < s->end && *s->at == '0')
-		s->at++;
-	else if (!skip_digits(s))
-		return false;
-	if (s->at < s->end && *s->at == '.') {
-		s->at++;
-		if (!skip_digits(s))
-			return false;
-	}
-	if (s->at < s->end && (*s->at == 'e' || *s->at == 'E')) {
-		s->at++;
-		if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
-			s->at++;
-		if (!skip_digits(s))
-			return false;
-	}
-	return true;
-}
-
-static bool scan_word(struct scanner *s, const char *word, size_t len)
-{
-	if ((size_t)(s->end - s->at) < len || memcmp(s->at, word, len) != 0)
-		return false;
-	s->at += len;
-	return true;
 }
 
 /*
@@ -277,53 +121,153 @@ static struct sluice_path_node *member_node(struct scanner *s, struct sluice_str
 	return sluice_path_walk(s->trie, parent, key);
 }
 
+/* --- what no rule names --- */
+
+/*
+ * Passes the value at p, checked but not looked at. Open containers are bits: 1 for an object. This is the
+ * whole cost of an event in which no rule is interested, so it keeps everything in registers.
+ */
+static const unsigned char *skip_value(struct scanner *s, const unsigned char *p)
+{
+	const unsigned char *const end = s->end;
+	uint64_t objects[SLUICE_EVENT_MAX_NESTING / 64];
+	const unsigned room = SLUICE_EVENT_MAX_NESTING - s->depth;
+	unsigned depth = 0;
+	bool escaped, object = false;
+
+value:
+	switch (*p) {
+	case '{':
+	case '[':
+		if (depth == room) {
+			s->too_deep = true;
+			return NULL;
+		}
+		object = *p == '{';
+		if (object)
+			objects[depth / 64] |= UINT64_C(1) << depth % 64;
+		else
+			objects[depth / 64] &= ~(UINT64_C(1) << depth % 64);
+		depth++;
+		p = lex_space(p + 1, end);
+		if (p == end)
+			return NULL;
+		if (*p == (object ? '}' : ']'))
+			goto close;
+		if (object)
+			goto member;
+		goto value;
+	case '"':
+		p = lex_string(p + 1, end, &escaped);
+		break;
+	case 't':
+	case 'f':
+	case 'n':
+		p = lex_literal(p, end);
+		break;
+	case '-':
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+	case '5':
+	case '6':
+	case '7':
+	case '8':
+	case '9':
+		p = lex_number(p, end);
+		break;
+	default:
+		return NULL;
+	}
+	if (!p || depth == 0)
+		return p;
+next:
+	p = lex_space(p, end);
+	if (p == end)
+		return NULL;
+	if (*p == ',') {
+		p = lex_space(p + 1, end);
+		if (p == end)
+			return NULL;
+		if (!object)
+			goto value;
+		goto member;
+	}
+	if (*p != (object ? '}' : ']'))
+		return NULL;
+close:
+	p++;
+	if (--depth == 0)
+		return p;
+	object = objects[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
+	goto next;
+member:
+	if (*p != '"')
+		return NULL;
+	p = lex_string(p + 1, end, &escaped);
+	if (!p)
+		return NULL;
+	p = lex_space(p, end);
+	if (p == end || *p != ':')
+		return NULL;
+	p = lex_space(p + 1, end);
+	if (p == end)
+		return NULL;
+	goto value;
+}
+
+/* --- what some rule names, or something below --- */
+
 /* A scalar, or the opening of a container (which is pushed). */
 static bool scan_value(struct scanner *s, struct sluice_path_node *node)
 {
 	const unsigned char *start = s->at;
-	bool named = node && node->named > 0;
+	const unsigned char *behind;
 	enum sluice_json_type type;
+	bool escaped = false;
 
-	switch (*s->at) {
+	if (!node) {
+		s->at = skip_value(s, start);
+		return s->at != NULL;
+	}
+	switch (*start) {
 	case '{':
-		s->at++;
-		return push(s, node, false);
 	case '[':
 		s->at++;
-		return push(s, node, true);
-	case '"': {
-		struct sluice_str inside;
-		bool escaped;
-		s->at++;
-		if (!scan_string(s, &inside, &escaped))
-			return false;
-		if (named)
-			record(s, node, SLUICE_JSON_STRING, escaped ? decode(s, inside) : inside);
-		return true;
-	}
+		return push(s, node, *start == '[');
+	case '"':
+		type = SLUICE_JSON_STRING;
+		behind = lex_string(start + 1, s->end, &escaped);
+		break;
 	case 't':
-		type = SLUICE_JSON_TRUE;
-		if (!scan_word(s, "true", 4))
-			return false;
-		break;
 	case 'f':
-		type = SLUICE_JSON_FALSE;
-		if (!scan_word(s, "false", 5))
-			return false;
-		break;
 	case 'n':
-		type = SLUICE_JSON_NULL;
-		if (!scan_word(s, "null", 4))
-			return false;
+		type = *start == 't'   ? SLUICE_JSON_TRUE
+		       : *start == 'f' ? SLUICE_JSON_FALSE
+		                       : SLUICE_JSON_NULL;
+		behind = lex_literal(start, s->end);
 		break;
 	default:
 		type = SLUICE_JSON_NUMBER;
-		if ((*start != '-' && (*start < '0' || *start > '9')) || !scan_number(s))
+		if (*start != '-' && (*start < '0' || *start > '9'))
 			return false;
+		behind = lex_number(start, s->end);
+		break;
 	}
-	if (named)
-		record(s, node, type,
-		       (struct sluice_str){ (const char *)start, (size_t)(s->at - start) });
+	if (!behind)
+		return false;
+	s->at = behind;
+	if (node->named == 0)
+		return true;
+	struct sluice_str text = { (const char *)start, (size_t)(behind - start) };
+	if (type == SLUICE_JSON_STRING) {
+		text = (struct sluice_str){ text.data + 1, text.len - 2 };
+		if (escaped)
+			text = decode(s, text);
+	}
+	record(s, node, type, text);
 	return true;
 }
 
@@ -334,64 +278,75 @@ static bool scan_item(struct scanner *s)
 	struct sluice_path_node *node = frame->node;
 
 	if (!frame->is_array) {
-		struct sluice_str key;
-		bool escaped;
+		const unsigned char *start = s->at + 1;
+		bool escaped = false;
 		if (s->at >= s->end || *s->at != '"')
 			return false;
-		s->at++;
-		if (!scan_string(s, &key, &escaped))
+		const unsigned char *behind = lex_string(start, s->end, &escaped);
+		if (!behind)
 			return false;
-		node = member_node(s, key, escaped);
-		skip_space(s);
+		node = member_node(
+		        s, (struct sluice_str){ (const char *)start, (size_t)(behind - 1 - start) },
+		        escaped);
+		s->at = lex_space(behind, s->end);
 		if (s->at >= s->end || *s->at != ':')
 			return false;
-		s->at++;
-		skip_space(s);
+		s->at = lex_space(s->at + 1, s->end);
 	}
 	return s->at < s->end && scan_value(s, node);
 }
 
+/* Closes what ends here and goes on to the next item, until a container opens (true) or all are closed. */
+static bool scan_items(struct scanner *s, bool *well_formed)
+{
+	for (;;) {
+		s->at = lex_space(s->at, s->end);
+		if (s->at >= s->end)
+			break;
+		unsigned depth = s->depth;
+		if (*s->at == (s->frames[depth - 1].is_array ? ']' : '}')) {
+			s->at++;
+			pop(s);
+			if (s->depth > 0)
+				continue;
+			*well_formed = true;
+			return false;
+		}
+		if (*s->at != ',')
+			break;
+		s->at = lex_space(s->at + 1, s->end);
+		if (!scan_item(s))
+			break;
+		if (s->depth > depth)
+			return true;
+	}
+	*well_formed = false;
+	return false;
+}
+
 static bool scan_document(struct scanner *s, struct sluice_path_node *value)
 {
-	unsigned depth;
+	bool well_formed = true;
 
 	if (!scan_value(s, *s->at == '{' ? s->trie->root : value))
 		return false;
-	while ((depth = s->depth) > 0) {
-		/* Here a container was just opened: it closes at once, or has a first item. */
-		unsigned char close = s->frames[depth - 1].is_array ? ']' : '}';
-		skip_space(s);
-		bool first = s->at < s->end && *s->at != close;
-		if (first && !scan_item(s))
+	/* At the head of the loop a container was just opened: it closes at once, or has a first item. */
+	for (bool opened = s->depth > 0; opened;) {
+		unsigned depth = s->depth;
+		s->at = lex_space(s->at, s->end);
+		if (s->at >= s->end)
 			return false;
-		if (first && s->depth > depth)
-			continue;
-		/* Here an item, or nothing, stands before: a comma and the next item, or the close.
-		 */
-		for (;;) {
-			skip_space(s);
-			if (s->at >= s->end)
-				return false;
-			close = s->frames[s->depth - 1].is_array ? ']' : '}';
-			if (*s->at == close) {
-				s->at++;
-				pop(s);
-				if (s->depth == 0)
-					break;
-				continue;
-			}
-			if (*s->at != ',')
-				return false;
-			s->at++;
-			skip_space(s);
-			depth = s->depth;
+		if (*s->at != (s->frames[depth - 1].is_array ? ']' : '}')) {
 			if (!scan_item(s))
 				return false;
 			if (s->depth > depth)
-				break;
+				continue;
 		}
+		opened = scan_items(s, &well_formed);
 	}
-	skip_space(s);
+	if (!well_formed)
+		return false;
+	s->at = lex_space(s->at, s->end);
 	return s->at == s->end;
 }
 
@@ -402,14 +357,13 @@ enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
 	struct scanner s;
 
 	/* The frames are written before they are read: zeroing 12 KiB an event would be seen. */
-	s.at = (const unsigned char *)text.data;
-	s.end = s.at + text.len;
+	s.end = (const unsigned char *)text.data + text.len;
+	s.at = lex_space((const unsigned char *)text.data, s.end);
 	s.trie = trie;
 	s.leaves = leaves;
 	s.depth = 0;
 	s.too_deep = false;
 
-	skip_space(&s);
 	if (s.at == s.end)
 		return SLUICE_SCAN_BAD;
 	bool object = *s.at == '{';
