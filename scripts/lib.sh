@@ -78,3 +78,15 @@ build_preset() {
 	shift
 	(cd "$root" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset")
 }
+
+# debian_mirror: prints where apt gets Debian from on this machine, to make root directories from.
+debian_mirror() {
+	local mirror
+	# Labels are known only after an `apt-get update`; without one, the first source is the distribution's.
+	# shellcheck disable=SC2016 # apt's placeholders
+	mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' | head -n 1)
+	# shellcheck disable=SC2016
+	[ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
+	[ -n "$mirror" ] || die "apt has no sources here, so there is no mirror to make root directories from"
+	say "$mirror"
+}
