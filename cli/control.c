@@ -162,12 +162,13 @@ static enum cli_exit read_response(struct control *control, struct answer *answe
 		        status_by_name(name ? name->string : SLUICE_STR("invalid"));
 		if (status == SLUICE_OK)
 			status = SLUICE_ERR_INVALID;
+		/* The gate's refusal is not about the rule. */
+		bool gate = name && sluice_str_equal(name->string, SLUICE_STR("refused"));
 		copy_text(message, sizeof(message), refusal);
 		copy_text(place, sizeof(place), sluice_json_get(control->response, "place"));
 		sluice_error_set(error, status, SIZE_MAX, place, "%s", message);
 		answer_finish(&control->answer);
-		/* The gate's refusal is not about the rule. */
-		if (name && sluice_str_equal(name->string, SLUICE_STR("refused")))
+		if (gate)
 			return CLI_BROKER;
 		return exit_of_store(status);
 	}

@@ -16,6 +16,10 @@ ROOT = os.environ.get("SLUICE_ROOT", "")
 VALGRIND = os.environ.get("SLUICE_VALGRIND") == "1"
 PATIENCE = float(os.environ.get("SLUICE_PATIENCE", "10" if VALGRIND else "1"))
 
+# What a sanitizer finds must not look like one of the program's own exit codes.
+os.environ.setdefault("ASAN_OPTIONS", "exitcode=99")
+os.environ.setdefault("UBSAN_OPTIONS", "exitcode=99")
+
 # Debian keeps the broker in sbin, which is not in a user's PATH.
 os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 
