@@ -100,6 +100,7 @@ struct sluice_solver {
 	uint32_t leaf_count;
 	struct sluice_solver_item *items; /* SLUICE_SOLVER_ITEMS, a stack */
 	uint32_t item_count;
+	uint32_t depth; /* of its recursion */
 };
 
 struct sluice_scratch {

@@ -27,6 +27,9 @@
 enum {
 	SLUICE_SOLVER_LEAVES = 1048576,
 	SLUICE_SOLVER_ITEMS = 65536,
+	/* Calls of try_routes within each other: some hundred bytes of stack each, and a rule with
+	 * 256 fields in arrays nested 512 deep would want 131,072. */
+	SLUICE_SOLVER_DEPTH = 4096,
 };
 
 /* Where a clause is routed, when it is not into an array's number. */
@@ -287,16 +290,15 @@ static bool check_routes(struct sluice_scratch *scratch, uint32_t element, uint3
 	return true;
 }
 
-/* Tries all routes of items[at] and of those behind it. */
 static bool try_routes(struct sluice_scratch *scratch, uint32_t element, uint32_t first,
-                       uint32_t count, uint32_t at)
+                       uint32_t count, uint32_t at);
+
+/* Tries all routes of items[at], each with all of those behind it. */
+static bool try_routes_of(struct sluice_scratch *scratch, uint32_t element, uint32_t first,
+                          uint32_t count, uint32_t at)
 {
 	struct sluice_solver_item *items = scratch->solver.items;
 
-	if (!sluice_charge(scratch, 1))
-		return false;
-	if (at == first + count)
-		return check_routes(scratch, element, first, count);
 	if (items[at].leaf_allowed) {
 		bool direct = false;
 		uint32_t array = ROUTE_ABSENT; /* the one tried last: they come one after another */
@@ -320,6 +322,27 @@ static bool try_routes(struct sluice_scratch *scratch, uint32_t element, uint32_
 		return false;
 	items[at].route = ROUTE_ABSENT;
 	return try_routes(scratch, element, first, count, at + 1);
+}
+
+/* Tries all routes of items[at] and of those behind it. */
+static bool try_routes(struct sluice_scratch *scratch, uint32_t element, uint32_t first,
+                       uint32_t count, uint32_t at)
+{
+	struct sluice_solver *solver = &scratch->solver;
+	bool found;
+
+	if (!sluice_charge(scratch, 1))
+		return false;
+	if (at == first + count)
+		return check_routes(scratch, element, first, count);
+	if (solver->depth == SLUICE_SOLVER_DEPTH) {
+		scratch->budget = -1;
+		return false;
+	}
+	solver->depth++;
+	found = try_routes_of(scratch, element, first, count, at);
+	solver->depth--;
+	return found;
 }
 
 /* Whether the items (clauses whose leaves below this element are at items[first]) can be satisfied
@@ -403,6 +426,7 @@ static bool search(struct sluice_scratch *scratch, const struct sluice_conj *con
 
 	solver->leaf_count = 0;
 	solver->item_count = 0;
+	solver->depth = 0;
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
 		if (!absences) {
