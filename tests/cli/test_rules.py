@@ -266,3 +266,36 @@ def test_explain_says_when_the_bus_does_not_take_in_the_topic(db, write):
 def test_control_characters_of_others_do_not_reach_the_terminal(db, write):
     result = sluice("explain", "--pattern", '{"t":["x"]}', json.dumps({"t": "\x1b[31m\u009b1m"}), check=False)
     assert "\x1b" not in result.out and "\u009b" not in result.out
+
+
+# --- hostile files ---
+
+@pytest.mark.parametrize("content", [
+    b"\0", b"\xff", b"\xef\xbb\xbf" + json.dumps(rule("a")).encode(), b"[" * 300000, b"{", b'"', b"[1]", b"null", b"[[]]", b"[{}]",
+    b'{"bus":{}}', b'{"bus":{"bus":{}}}', b'[' + json.dumps(rule("a")).encode() + b"]x", json.dumps(rule("a" * 65)).encode(),
+    json.dumps(rule("a/b")).encode(), json.dumps(rule("a", description="x" * 2_000_000)).encode(),
+    b'{"name":"a","name":"a","pattern":{"a":[1]},"targets":[{"id":"t","consumer":"c"}]}',
+    b'{"name":"a","pattern":' + b'{"a":' * 5000 + b"[1]" + b"}" * 5000 + b',"targets":[]}',
+    json.dumps(rule("a")).encode() + b"\r" + json.dumps(rule("b")).encode(),
+], ids=lambda content: repr(content[:20]))
+def test_a_hostile_rules_file_is_refused_and_changes_nothing(db, tmp_path, content):
+    path = tmp_path / "hostile"
+    path.write_bytes(content)
+    result = sluice("rule", "import", "--db", db, path, check=False)
+    assert result.code == 3 and str(path) + ":1: " in result.err, result.err[:300]
+    assert "\0" not in result.err and len(result.err) < 2000
+    assert not db.exists()
+    for verb in (("rule", "put", "--db", db), ("bus", "put", "--db", db)):
+        assert sluice(*verb, path, check=False).code == 3
+    (tmp_path / "events").write_text("{}\n")
+    assert sluice("match", "--rules", path, "--events", tmp_path / "events", check=False).code in (0, 3)
+
+
+def test_files_that_are_torn_anywhere_are_refused_or_taken_but_never_worse(db, tmp_path):
+    text = json.dumps([rule("a", {"numeric": [">", 1e3]}), rule("b", state="SHADOW")], indent=1).encode()
+    path = tmp_path / "torn"
+    for cut in range(0, len(text), 7):
+        for torn in (text[:cut], text[:cut] + b"\xff" + text[cut + 1:], text[:cut] + b'"' + text[cut:]):
+            path.write_bytes(torn)
+            result = sluice("rule", "import", "--db", db, "--dry-run", path, check=False, text=False)
+            assert result.code in (3, 5), result
