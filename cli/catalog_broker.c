@@ -10,6 +10,8 @@
 enum {
 	PAGE = 1000,                 /* rules asked for at once; the plugin may give fewer */
 	PART_MAX_BYTES = 256 * 1024, /* of one import part: below any broker's packet limit */
+	IMPORT_MS = 60 * 1000,       /* how much longer than other commands a commit may take, */
+	IMPORT_MS_PER_ITEM = 1,      /* and how much for each item */
 };
 
 struct broker_catalog {
@@ -324,13 +326,16 @@ static uint64_t count_of(const struct sluice_json *data, const char *name)
 	return (uint64_t)value;
 }
 
-static enum cli_exit import_end(struct control *control, const char *id, bool dry_run,
+static enum cli_exit import_end(struct control *control, const char *id, size_t count, bool dry_run,
                                 struct import_result *result, struct sluice_error *error)
 {
 	struct sluice_buffer members = { 0 };
 	struct answer answer;
 	sluice_buffer_printf(&members, "\"import\":%s,\"dryRun\":%s", id,
 	                     dry_run ? "true" : "false");
+	/* Giving up on a commit would leave unsaid whether it happened. A rule takes some 0.1 ms to
+	 * be written and put in force, and --replace deletes nobody knows how many. */
+	control_be_patient(control, IMPORT_MS + (int64_t)count * IMPORT_MS_PER_ITEM);
 	enum cli_exit code =
 	        control_call(control, CONTROL_CHANGE, "importCommit", &members, &answer, error);
 	sluice_buffer_finish(&members);
@@ -360,7 +365,7 @@ static enum cli_exit broker_import(struct catalog *catalog, const struct rule_fi
 	if (code == CLI_OK)
 		code = import_parts(control, id, file, ITEM_RULE, bad, error);
 	if (code == CLI_OK)
-		code = import_end(control, id, dry_run, result, error);
+		code = import_end(control, id, file->count, dry_run, result, error);
 	if (code != CLI_OK && code != CLI_BROKER) {
 		/* Should that fail too, the plugin forgets it with our DISCONNECT. */
 		struct sluice_buffer members = { 0 };

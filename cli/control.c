@@ -20,6 +20,7 @@ struct control {
 	struct answer answer; /* what came for it: `doc` set when it did */
 	const struct sluice_json *response;
 	bool memory_failed;
+	int64_t patience_ms; /* beyond --timeout, for the next call */
 	control_tap_fn tap;
 	void *tap_arg;
 };
@@ -211,7 +212,9 @@ enum cli_exit control_call(struct control *control, enum control_topic topic, co
 		                          sluice_buffer_str(&request), error);
 	sluice_buffer_finish(&request);
 
-	int64_t deadline = clock_ms() + connection_timeout_ms(control->connection);
+	int64_t wait_ms = connection_timeout_ms(control->connection) + control->patience_ms;
+	int64_t deadline = clock_ms() + wait_ms;
+	control->patience_ms = 0;
 	while (code == CLI_OK && !control->answer.doc) {
 		int64_t left = deadline - clock_ms();
 		if (control->memory_failed) {
@@ -223,8 +226,7 @@ enum cli_exit control_call(struct control *control, enum control_topic topic, co
 			        "%s: no answer to %s within %lld s; is mosquitto_sluice.so loaded "
 			        "there, and may this client use %s?",
 			        connection_title(control->connection), command,
-			        (long long)(connection_timeout_ms(control->connection) / 1000),
-			        request_topics[topic]);
+			        (long long)(wait_ms / 1000), request_topics[topic]);
 			code = CLI_BROKER;
 		} else {
 			code = connection_step(control->connection, left > 1000 ? 1000 : (int)left,
@@ -235,6 +237,11 @@ enum cli_exit control_call(struct control *control, enum control_topic topic, co
 		code = read_response(control, answer, error);
 	control->correlation[0] = '\0';
 	return code;
+}
+
+void control_be_patient(struct control *control, int64_t more_ms)
+{
+	control->patience_ms = more_ms;
 }
 
 void control_on_tap(struct control *control, control_tap_fn fn, void *arg)

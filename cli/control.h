@@ -37,6 +37,9 @@ enum cli_exit control_call(struct control *control, enum control_topic topic, co
                            const struct sluice_buffer *members, struct answer *answer,
                            struct sluice_error *error);
 
+/* Lets the next call wait longer than --timeout by more_ms: it asks for much work. */
+void control_be_patient(struct control *control, int64_t more_ms);
+
 /* Gives what arrives for taps to fn. */
 void control_on_tap(struct control *control, control_tap_fn fn, void *arg);
 

@@ -57,6 +57,15 @@ static void write_verdict(const struct cli *cli, const char *verdict,
 		sluice_buffer_append_text(out, verdict);
 }
 
+static void write_no_case(const struct cli *cli, const struct sluice_error *reason,
+                          struct sluice_buffer *out)
+{
+	struct sluice_error error;
+	sluice_error_set(&error, reason->code, SIZE_MAX, NULL, "not a case: %s", reason->message);
+	snprintf(error.place, sizeof(error.place), "%s", reason->place);
+	write_verdict(cli, "invalid", &error, out);
+}
+
 /* Appends the verdict of one event and pattern; fails only for want of memory. */
 static enum sluice_status judge(const struct cli *cli, struct engine *engine,
                                 struct sluice_str pattern_text, const struct sluice_event *event,
@@ -140,10 +149,13 @@ static enum cli_exit match_cases(const struct cli *cli, const char *path)
 			char where[512];
 			snprintf(where, sizeof(where), "%s:%zu", lines.name, lines.number);
 			code = fail(cli, exit_of_input(status), where, &error);
-			/* A line that is no case spoils the result, not the lines after it. */
+			/* A line that is no case spoils the result, not the lines after it; it has
+			 * its line too, so that the nth verdict is always the nth case's. */
 			stop = stop || code != CLI_INVALID;
 			sluice_buffer_reset(&out);
-		} else if (!stop && output_line(cli, &out) != CLI_OK) {
+			write_no_case(cli, &error, &out);
+		}
+		if (!stop && output_line(cli, &out) != CLI_OK) {
 			code = CLI_SYSTEM;
 			stop = true;
 		}
@@ -286,8 +298,9 @@ const struct verb verb_match = {
 	.help = "With --cases it prints a line for each case: match, nomatch, or invalid:\n"
 	        "and why the pattern is. Pattern and event are JSON values, or strings that\n"
 	        "hold JSON text; \"publish\":{\"topic\":…,\"payload\":…,…} in place of the\n"
-	        "event sets $mqtt too. A line that is no case is told on standard error,\n"
-	        "and the exit status is 3. With --rules and --events it prints, for each\n"
+	        "event sets $mqtt too. A line that is no case is invalid: not a case,\n"
+	        "is told on standard error too, and makes the exit status 3. With --rules and "
+	        "--events it prints, for each\n"
 	        "event, the JSON array of the names of the rules it matches, sorted; rules\n"
 	        "that are DISABLED match nothing. A FILE of - is standard input.",
 	.exec = exec_match,

@@ -96,6 +96,11 @@ def test_large_imports_and_exports_go_in_parts(broker, write):
     assert broker.cli("rule", "list", "--limit", 2500).out.count("\n") == 2500
 
 
+def test_a_large_import_waits_for_its_end(broker, write):
+    path = write(*(rule(f"rule-{number:05}", number) for number in range(30000)))
+    assert broker.cli("rule", "import", path, "--json", "--timeout", 1).json["changed"] == 30000
+
+
 def test_explain_asks_the_rules_in_force(broker, write):
     broker.cli("rule", "import", write(rule("yes"), rule("no", 2), rule("off", state="DISABLED")))
     result = broker.cli("explain", '{"a":1}', "-t", "a/b")
