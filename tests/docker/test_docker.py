@@ -114,7 +114,7 @@ def test_the_broker_writes_into_volumes_alone():
     assert len(written) == 2
     for path in written:
         assert any(path.startswith(volume + "/") for volume in volumes), path
-    assert not conf_values("pid_file") and conf_values("log_dest") == ["stdout"]
+    assert not conf_values("pid_file") and conf_values("log_dest") == ["stderr"]
 
 
 def test_the_ports_agree():
