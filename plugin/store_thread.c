@@ -108,10 +108,20 @@ static void note_state(struct store_thread *thread, enum sluice_status status,
 		    thread->registry.in_force, error->message);
 }
 
+/* A file that can only be read is a bad store, but one whose rules can be followed. */
 static enum sluice_status open_store(struct store_thread *thread, struct sluice_error *error)
 {
-	return sluice_store_open(thread->plugin->options.db_file, SLUICE_STORE_CREATE,
-	                         &thread->store, error);
+	const char *path = thread->plugin->options.db_file;
+	enum sluice_status status =
+	        sluice_store_open(path, SLUICE_STORE_CREATE, &thread->store, error);
+	if (status != SLUICE_ERR_READ_ONLY || !thread->plugin->options.continue_on_bad_store)
+		return status;
+	status = sluice_store_open(path, SLUICE_STORE_READ_ONLY, &thread->store, error);
+	if (status == SLUICE_OK)
+		say(thread, MOSQ_LOG_WARNING,
+		    "%s can only be read: its rules are in force, and can't be changed by commands",
+		    path);
+	return status;
 }
 
 enum sluice_status store_thread_follow(struct store_thread *thread, struct sluice_error *error)

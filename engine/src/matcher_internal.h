@@ -27,9 +27,9 @@
  * A candidate adds some, and may not spend more than a share, so that one made to hurt does not
  * leave the others undecided.
  */
-#define SLUICE_BUDGET               INT64_C(4194304)
+#define SLUICE_BUDGET               INT64_C(2097152)
 #define SLUICE_BUDGET_PER_CANDIDATE 64
-#define SLUICE_BUDGET_SHARE         (SLUICE_BUDGET / 4)
+#define SLUICE_BUDGET_SHARE         (SLUICE_BUDGET / 2)
 
 enum { SLUICE_META_COUNT = 12 };
 

@@ -2,6 +2,7 @@
 /* listRules, listBuses */
 #include "command.h"
 #include "numbers.h"
+#include "request.h"
 
 enum { PAGE_RULES = 100, PAGE_RULES_MAX = 1000, PAGE_BYTES = 1024 * 1024 };
 
@@ -18,7 +19,7 @@ static void write_summary(struct sluice_buffer *data, const struct sluice_store_
 {
 	struct sluice_json_doc *doc;
 	data_string(data, "name", row->name);
-	if (sluice_json_parse(row->text, 0, 128, &doc, NULL) != SLUICE_OK)
+	if (sluice_json_parse(row->text, 0, REQUEST_NESTING_MAX, &doc, NULL) != SLUICE_OK)
 		return;
 	const struct sluice_json *bus = sluice_json_get(sluice_json_root(doc), "bus");
 	const struct sluice_json *state = sluice_json_get(sluice_json_root(doc), "state");

@@ -7,7 +7,12 @@
 
 struct store_thread;
 
-enum { REQUEST_COMMANDS_MAX = 1000, REQUEST_NESTING_MAX = 128, ANSWER_MAX = 64 * 1024 * 1024 };
+enum {
+	REQUEST_COMMANDS_MAX = 1000,
+	/* a rule's pattern may be as deep as that; around it are request, commands, command and rule */
+	REQUEST_NESTING_MAX = SLUICE_PATTERN_MAX_DEPTH + 8,
+	ANSWER_MAX = 64 * 1024 * 1024,
+};
 
 /* Runs its commands one after another and sends one answer, whatever the message holds. */
 void request_run(struct store_thread *thread, const struct request_message *request);

@@ -190,6 +190,29 @@ def test_a_broker_may_be_told_to_start_without_its_store(make_broker):
     broker.put_rule("r", {"a": [1]}, "consumers/r")
 
 
+def test_a_store_that_can_only_be_read_is_followed_when_told_to_continue(make_broker):
+    broker = make_broker()
+    broker.start()
+    broker.put_rule("r", {"a": [1]}, "consumers/r")
+    broker.stop()
+    broker.db.chmod(0o444)
+    folder = broker.db.parent.stat().st_mode
+    broker.db.parent.chmod(0o555)
+    try:
+        assert "readonly" in broker.start_refused()
+        broker.options["on_bad_store"] = "continue"
+        broker.start()
+        broker.wait_log("can only be read")
+        consumer = broker.client()
+        consumer.subscribe("consumers/#")
+        assert routed(broker, consumer) == ["consumers/r"]
+        (answer,) = broker.command({"command": "deleteRule", "name": "r"})
+        assert answer["code"] == "read-only"
+        assert routed(broker, consumer) == ["consumers/r"]
+    finally:
+        broker.db.parent.chmod(folder)
+
+
 @pytest.mark.parametrize("options, reason", [
     ({"db_file": None}, "plugin_opt_db_file is missing"),
     ({"db_file": "relative.db"}, "must be an absolute path"),
