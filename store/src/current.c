@@ -108,11 +108,10 @@ static enum sluice_status reopen(struct sluice_store *store, const struct stat *
 enum sluice_status store_ensure_current(struct sluice_store *store, struct sluice_error *error)
 {
 	struct stat now;
-	if (stat(store->path, &now) != 0) {
-		bool gone = errno == ENOENT;
-		return store_error(store, gone ? SLUICE_ERR_NOT_FOUND : SLUICE_ERR_IO, error,
-		                   "the file is gone: %s", strerror(errno));
-	}
+	/* Not SLUICE_ERR_NOT_FOUND: the asker would take that for a rule that does not exist. */
+	if (stat(store->path, &now) != 0)
+		return store_error(store, SLUICE_ERR_IO, error, "the file is gone: %s",
+		                   strerror(errno));
 	if (store->db && !is_replaced(store, &now)) {
 		store->opened.st_size = now.st_size;
 		return SLUICE_OK;

@@ -277,3 +277,12 @@ def test_backup_and_restore_while_the_broker_runs(broker, write, directory):
 def test_what_is_put_into_the_store_is_in_force_within_a_second(broker, write):
     broker.offline("rule", "import", write(rule("a")))
     wait_until(lambda: broker.cli("status", "--json").json["rules_in_force"] == 1, 1.5, "the rule in force")
+
+
+def test_a_store_that_is_gone_is_not_a_rule_that_is_not_there(broker, write):
+    broker.cli("rule", "put", write(rule("r")))
+    broker.db.unlink()
+    wait_until(lambda: broker.status()["store"]["state"] != "ok", 5, "the plugin to miss its store")
+    for arguments in (["get", "r"], ["list"], ["delete", "r"], ["put", write(rule("r", 2))], ["export"]):
+        result = broker.cli("rule", *arguments, check=False)
+        assert result.code == 5 and "the file is gone" in result.err, (arguments, result)

@@ -267,17 +267,16 @@ static void test_a_file_that_is_gone_is_an_error_and_not_made_again(void **state
 	struct sluice_store *store = followed_store(place);
 	struct sluice_error error;
 	assert_int_equal(run(place, "mv $DB $DIR/away"), 0);
-	assert_poll_fails(store, SLUICE_ERR_NOT_FOUND, "gone");
-	assert_poll_fails(store, SLUICE_ERR_NOT_FOUND, "gone");
-	assert_status(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error),
-	              SLUICE_ERR_NOT_FOUND);
+	assert_poll_fails(store, SLUICE_ERR_IO, "gone");
+	assert_poll_fails(store, SLUICE_ERR_IO, "gone");
+	assert_status(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error), SLUICE_ERR_IO);
 	assert_int_equal(run(place, "test -e $DB"), 1);
 	assert_int_equal(run(place, "mv $DIR/away $DB"), 0);
 	assert_poll(store, "");
 	put_named(store, "d", 1);
 	assert_poll(store, "+rule d");
 	assert_int_equal(run(place, "rm $DB*"), 0);
-	assert_poll_fails(store, SLUICE_ERR_NOT_FOUND, "gone");
+	assert_poll_fails(store, SLUICE_ERR_IO, "gone");
 	assert_int_equal(run(place, "test -e $DB"), 1);
 	/* Somebody makes a new one. */
 	struct sluice_store *other = create_store(place);
