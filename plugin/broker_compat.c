@@ -2,13 +2,18 @@
 #include "broker_compat.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* POSIX says that a symbol's address may be read as a function's; ISO C has no cast for it. */
-static void symbol(const char *name, void *function, size_t size)
+#include <mqtt_protocol.h>
+
+/* POSIX says that a symbol's address may be read as a function's; ISO C has no cast for it. False
+ * when there is none, and *function is NULL. */
+static bool symbol(void *library, const char *name, void *function)
 {
-	void *address = dlsym(RTLD_DEFAULT, name);
-	memcpy(function, &address, size);
+	void *address = dlsym(library, name);
+	memcpy(function, &address, sizeof address);
+	return address != NULL;
 }
 
 typedef int (*set_info_function)(mosquitto_plugin_id_t *, const char *, const char *);
@@ -16,14 +21,65 @@ typedef int (*set_info_function)(mosquitto_plugin_id_t *, const char *, const ch
 static set_info_function set_info(void)
 {
 	set_info_function function;
-	symbol("mosquitto_plugin_set_info", &function, sizeof function);
+	symbol(RTLD_DEFAULT, "mosquitto_plugin_set_info", &function);
 	return function;
+}
+
+static bool find_reader(void *library, struct property_reader *reader)
+{
+	return symbol(library, "mosquitto_property_identifier", &reader->identifier) &&
+	       symbol(library, "mosquitto_property_next", &reader->next) &&
+	       symbol(library, "mosquitto_property_read_byte", &reader->byte) &&
+	       symbol(library, "mosquitto_property_read_binary", &reader->binary) &&
+	       symbol(library, "mosquitto_property_read_string", &reader->string) &&
+	       symbol(library, "mosquitto_property_read_string_pair", &reader->string_pair);
+}
+
+/* Whether it understands what the broker makes: a library of another version might not. */
+static bool reader_works(const struct property_reader *reader)
+{
+	mosquitto_property *list = NULL;
+	char *name = NULL, *value = NULL;
+	uint8_t byte = 0;
+	bool works = false;
+	if (mosquitto_property_add_byte(&list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1) ==
+	            MOSQ_ERR_SUCCESS &&
+	    mosquitto_property_add_string_pair(&list, MQTT_PROP_USER_PROPERTY, "name", "value") ==
+	            MOSQ_ERR_SUCCESS) {
+		const mosquitto_property *second = reader->next(list);
+		works = reader->identifier(list) == MQTT_PROP_PAYLOAD_FORMAT_INDICATOR && second &&
+		        reader->identifier(second) == MQTT_PROP_USER_PROPERTY &&
+		        !reader->next(second) &&
+		        reader->byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, &byte, false) &&
+		        byte == 1 &&
+		        reader->string_pair(second, MQTT_PROP_USER_PROPERTY, &name, &value,
+		                            false) &&
+		        strcmp(name, "name") == 0 && strcmp(value, "value") == 0;
+	}
+	free(name);
+	free(value);
+	mosquitto_property_free_all(&list);
+	return works;
 }
 
 void broker_compat_init(struct broker_compat *compat)
 {
-	compat->is_2_1 = set_info() != NULL; /* 2.1 brought it */
-	symbol("X509_free", &compat->x509_free, sizeof compat->x509_free);
+	*compat = (struct broker_compat){ .is_2_1 = set_info() != NULL }; /* 2.1 brought it */
+	symbol(RTLD_DEFAULT, "X509_free", &compat->x509_free);
+	bool found = find_reader(RTLD_DEFAULT, &compat->reader);
+	if (found) {
+		symbol(RTLD_DEFAULT, "mosquitto_property_copy_all", &compat->reader.copy_all);
+	} else {
+		compat->libmosquitto = dlopen("libmosquitto.so.1", RTLD_NOW | RTLD_LOCAL);
+		found = compat->libmosquitto && find_reader(compat->libmosquitto, &compat->reader);
+	}
+	compat->reads_properties = found && reader_works(&compat->reader);
+}
+
+void broker_compat_finish(struct broker_compat *compat)
+{
+	if (compat->libmosquitto)
+		dlclose(compat->libmosquitto);
 }
 
 const char *broker_compat_version(const struct broker_compat *compat)
@@ -43,12 +99,17 @@ void broker_compat_next_tick(struct mosquitto_evt_tick *tick, long ms)
 	tick->next_ns = ms; /* 2.1 has the same field by its right name, next_ms */
 }
 
-void broker_compat_replace_topic(const struct broker_compat *compat,
-                                 struct mosquitto_evt_message *message, char *topic)
+void broker_compat_hide_topic(struct mosquitto_evt_message *message)
 {
-	if (!compat->is_2_1)
-		mosquitto_free(message->topic);
-	message->topic = topic;
+	static const char hidden[] = "$\001";
+	if (strlen(message->topic) >= sizeof hidden - 1) {
+		memcpy(message->topic, hidden, sizeof hidden);
+		return;
+	}
+	/* A topic of one character has no room. 2.0.11 forgets the old one, these few bytes. */
+	char *topic = mosquitto_strdup(hidden);
+	if (topic)
+		message->topic = topic;
 }
 
 struct gate_client broker_compat_gate_client(const struct broker_compat *compat,

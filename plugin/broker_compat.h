@@ -15,12 +15,34 @@
 
 #include "gate.h"
 
+/*
+ * What reads a list of properties. 2.0.11 and 2.1 bring these functions; later 2.0 keep them from
+ * plugins, and they are taken from libmosquitto, which Debian installs with the broker in the same
+ * version. They only look: all that makes or frees properties is the broker's own, whose memory it
+ * counts.
+ */
+struct property_reader {
+	int (*identifier)(const mosquitto_property *);
+	const mosquitto_property *(*next)(const mosquitto_property *);
+	const mosquitto_property *(*byte)(const mosquitto_property *, int, uint8_t *, bool);
+	const mosquitto_property *(*binary)(const mosquitto_property *, int, void **, uint16_t *,
+	                                    bool);
+	const mosquitto_property *(*string)(const mosquitto_property *, int, char **, bool);
+	const mosquitto_property *(*string_pair)(const mosquitto_property *, int, char **, char **,
+	                                         bool);
+	int (*copy_all)(mosquitto_property **, const mosquitto_property *); /* NULL: not brought */
+};
+
 struct broker_compat {
 	bool is_2_1;
+	bool reads_properties; /* false: there is no reader, properties are neither matched nor carried */
+	struct property_reader reader;
+	void *libmosquitto;        /* where the reader came from, when it is not the broker */
 	void (*x509_free)(void *); /* OpenSSL's, which the broker brings; NULL when it has none */
 };
 
 void broker_compat_init(struct broker_compat *compat);
+void broker_compat_finish(struct broker_compat *compat);
 
 /* "2.0" or "2.1" */
 const char *broker_compat_version(const struct broker_compat *compat);
@@ -33,11 +55,12 @@ void broker_compat_introduce(mosquitto_plugin_id_t *identifier);
 void broker_compat_next_tick(struct mosquitto_evt_tick *tick, long ms);
 
 /*
- * Gives the message another topic (mosquitto_malloc'd) from within the MESSAGE callback. 2.1 frees
- * the old one, 2.0 forgets it.
+ * Turns the message's topic, from within the MESSAGE callback, into one that nobody can hear: no
+ * wildcard matches a first level that begins with '$', and no broker takes a subscription with a
+ * control character. It is written over the topic in place, since brokers differ in who frees a topic
+ * that was replaced (2.0.11 nobody, 2.0.21 and 2.1 the broker).
  */
-void broker_compat_replace_topic(const struct broker_compat *compat,
-                                 struct mosquitto_evt_message *message, char *topic);
+void broker_compat_hide_topic(struct mosquitto_evt_message *message);
 
 /* What the gate asks of a client. Its strings live as long as the client. */
 struct gate_client broker_compat_gate_client(const struct broker_compat *compat,

@@ -112,6 +112,7 @@ static void plugin_destroy(struct plugin *plugin)
 	sys_finish(&plugin->sys);
 	ring_finish(&plugin->to_store);
 	ring_finish(&plugin->to_broker);
+	broker_compat_finish(&plugin->compat);
 	options_finish(&plugin->options);
 	free(plugin);
 }
@@ -128,6 +129,11 @@ static struct plugin *plugin_create(struct options *options)
 	*options = (struct options){ 0 };
 	plugin->start_ms = clock_monotonic_ms();
 	broker_compat_init(&plugin->compat);
+	if (!plugin->compat.reads_properties)
+		log_line(MOSQ_LOG_WARNING,
+		         "MQTT 5 properties are neither matched nor carried over: this "
+		         "broker keeps them from plugins, and there is no "
+		         "libmosquitto.so.1 of its version");
 	struct sluice_error error = { .message = "out of memory" };
 	if (!ring_init(&plugin->to_store, TO_STORE_MESSAGES) ||
 	    !ring_init(&plugin->to_broker, TO_BROKER_MESSAGES) || !ruleset_init(&plugin->ruleset) ||

@@ -9,24 +9,25 @@
 
 /* --- of a publish --- */
 
-static bool read_string(const mosquitto_property *list, int identifier, char **owned,
-                        struct sluice_str *out)
+static bool read_string(const struct property_reader *reader, const mosquitto_property *list,
+                        int identifier, char **owned, struct sluice_str *out)
 {
 	const mosquitto_property *at = list;
-	while (at && mosquitto_property_identifier(at) != identifier)
-		at = mosquitto_property_next(at);
+	while (at && reader->identifier(at) != identifier)
+		at = reader->next(at);
 	if (!at)
 		return true;
-	if (!mosquitto_property_read_string(at, identifier, owned, false))
+	if (!reader->string(at, identifier, owned, false))
 		return false; /* it is there, so only memory can be missing */
 	*out = sluice_str(*owned ? *owned : "");
 	return true;
 }
 
-static bool read_user(struct event_properties *properties, const mosquitto_property *list)
+static bool read_user(const struct property_reader *reader, struct event_properties *properties,
+                      const mosquitto_property *list)
 {
-	for (; list; list = mosquitto_property_next(list)) {
-		if (mosquitto_property_identifier(list) != MQTT_PROP_USER_PROPERTY)
+	for (; list; list = reader->next(list)) {
+		if (reader->identifier(list) != MQTT_PROP_USER_PROPERTY)
 			continue;
 		if (properties->user_count == properties->user_capacity) {
 			size_t capacity =
@@ -39,8 +40,7 @@ static bool read_user(struct event_properties *properties, const mosquitto_prope
 			properties->user_capacity = capacity;
 		}
 		char *name = NULL, *value = NULL;
-		if (!mosquitto_property_read_string_pair(list, MQTT_PROP_USER_PROPERTY, &name,
-		                                         &value, false))
+		if (!reader->string_pair(list, MQTT_PROP_USER_PROPERTY, &name, &value, false))
 			return false;
 		properties->user[properties->user_count++] =
 		        (struct sluice_property){ sluice_str(name ? name : ""),
@@ -49,25 +49,27 @@ static bool read_user(struct event_properties *properties, const mosquitto_prope
 	return true;
 }
 
-bool event_properties_read(struct event_properties *properties, const mosquitto_property *list,
-                           unsigned wanted, struct sluice_event *event)
+bool event_properties_read(struct event_properties *properties, const struct broker_compat *compat,
+                           const mosquitto_property *list, unsigned wanted,
+                           struct sluice_event *event)
 {
+	const struct property_reader *reader = &compat->reader;
 	wanted &= ~properties->read;
-	if (!list || !wanted)
+	if (!list || !wanted || !compat->reads_properties)
 		return true;
 	properties->read |= wanted;
 	if ((wanted & SLUICE_META_CONTENT_TYPE) &&
-	    !read_string(list, MQTT_PROP_CONTENT_TYPE, &properties->content_type,
+	    !read_string(reader, list, MQTT_PROP_CONTENT_TYPE, &properties->content_type,
 	                 &event->content_type))
 		return false;
 	if ((wanted & SLUICE_META_RESPONSE_TOPIC) &&
-	    !read_string(list, MQTT_PROP_RESPONSE_TOPIC, &properties->response_topic,
+	    !read_string(reader, list, MQTT_PROP_RESPONSE_TOPIC, &properties->response_topic,
 	                 &event->response_topic))
 		return false;
 	if (wanted & SLUICE_META_CORRELATION_DATA) {
 		uint16_t len = 0;
-		if (mosquitto_property_read_binary(list, MQTT_PROP_CORRELATION_DATA,
-		                                   &properties->correlation_data, &len, false))
+		if (reader->binary(list, MQTT_PROP_CORRELATION_DATA, &properties->correlation_data,
+		                   &len, false))
 			event->correlation_data = (struct sluice_str){
 				properties->correlation_data ? properties->correlation_data : "",
 				len
@@ -75,12 +77,11 @@ bool event_properties_read(struct event_properties *properties, const mosquitto_
 	}
 	if (wanted & SLUICE_META_PAYLOAD_FORMAT) {
 		uint8_t format = 0;
-		if (mosquitto_property_read_byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, &format,
-		                                 false))
+		if (reader->byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, &format, false))
 			event->payload_format = (int8_t)format;
 	}
 	if (wanted & SLUICE_META_USER_PROPERTIES) {
-		if (!read_user(properties, list))
+		if (!read_user(reader, properties, list))
 			return false;
 		event->user_properties = properties->user;
 		event->user_property_count = properties->user_count;
@@ -118,9 +119,10 @@ void event_properties_finish(struct event_properties *properties)
 
 /* Carries one property over to the end of the list; with `ours`, no user property whose name
  * begins as our own do, so that what we add can't have been forged by the producer. */
-static bool copy_one(const mosquitto_property *from, bool ours, mosquitto_property **list)
+static bool copy_one(const struct property_reader *reader, const mosquitto_property *from,
+                     bool ours, mosquitto_property **list)
 {
-	int identifier = mosquitto_property_identifier(from);
+	int identifier = reader->identifier(from);
 	bool done = false;
 	char *text = NULL, *value = NULL;
 	void *data = NULL;
@@ -128,22 +130,22 @@ static bool copy_one(const mosquitto_property *from, bool ours, mosquitto_proper
 	uint8_t byte = 0;
 	switch (identifier) {
 	case MQTT_PROP_PAYLOAD_FORMAT_INDICATOR:
-		done = mosquitto_property_read_byte(from, identifier, &byte, false) &&
+		done = reader->byte(from, identifier, &byte, false) &&
 		       mosquitto_property_add_byte(list, identifier, byte) == MOSQ_ERR_SUCCESS;
 		break;
 	case MQTT_PROP_CONTENT_TYPE:
 	case MQTT_PROP_RESPONSE_TOPIC:
-		done = mosquitto_property_read_string(from, identifier, &text, false) &&
+		done = reader->string(from, identifier, &text, false) &&
 		       mosquitto_property_add_string(list, identifier, text ? text : "") ==
 		               MOSQ_ERR_SUCCESS;
 		break;
 	case MQTT_PROP_CORRELATION_DATA:
-		done = mosquitto_property_read_binary(from, identifier, &data, &len, false) &&
+		done = reader->binary(from, identifier, &data, &len, false) &&
 		       mosquitto_property_add_binary(list, identifier, data, len) ==
 		               MOSQ_ERR_SUCCESS;
 		break;
 	case MQTT_PROP_USER_PROPERTY:
-		done = mosquitto_property_read_string_pair(from, identifier, &text, &value, false);
+		done = reader->string_pair(from, identifier, &text, &value, false);
 		if (done && !(ours && text && strncmp(text, "sluice-", 7) == 0))
 			done = mosquitto_property_add_string_pair(
 			               list, identifier, text ? text : "", value ? value : "") ==
@@ -159,19 +161,20 @@ static bool copy_one(const mosquitto_property *from, bool ours, mosquitto_proper
 	return done;
 }
 
-static bool carry_over(const struct delivery_properties *delivery, mosquitto_property **list)
+static bool carry_over(const struct delivery_properties *delivery,
+                       const struct broker_compat *compat, mosquitto_property **list)
 {
+	const struct property_reader *reader = &compat->reader;
 	const struct sluice_target *target = delivery->target;
-	if (!delivery->list)
+	if (!delivery->list || !compat->reads_properties)
 		return true;
-	if (!target->transform && !target->properties)
-		return mosquitto_property_copy_all(list, delivery->list) == MOSQ_ERR_SUCCESS;
-	for (const mosquitto_property *at = delivery->list; at; at = mosquitto_property_next(at)) {
+	if (!target->transform && !target->properties && reader->copy_all)
+		return reader->copy_all(list, delivery->list) == MOSQ_ERR_SUCCESS;
+	for (const mosquitto_property *at = delivery->list; at; at = reader->next(at)) {
 		/* A transformed payload is of another content type: the target's, or none. */
-		if (target->transform &&
-		    mosquitto_property_identifier(at) == MQTT_PROP_CONTENT_TYPE)
+		if (target->transform && reader->identifier(at) == MQTT_PROP_CONTENT_TYPE)
 			continue;
-		if (!copy_one(at, target->properties != 0, list))
+		if (!copy_one(reader, at, target->properties != 0, list))
 			return false;
 	}
 	return true;
@@ -204,11 +207,12 @@ static bool add_time(mosquitto_property **list, int64_t time_ms)
 	return add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-time", sluice_str(text));
 }
 
-bool delivery_properties_make(const struct delivery_properties *delivery, mosquitto_property **list)
+bool delivery_properties_make(const struct delivery_properties *delivery,
+                              const struct broker_compat *compat, mosquitto_property **list)
 {
 	const struct sluice_target *target = delivery->target;
 	*list = NULL;
-	bool done = carry_over(delivery, list);
+	bool done = carry_over(delivery, compat, list);
 	if (done && target->transform && target->content_type.data)
 		done = add_text(list, MQTT_PROP_CONTENT_TYPE, NULL, target->content_type);
 	if (done && (target->properties & SLUICE_ADD_RULE))

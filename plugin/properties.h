@@ -8,9 +8,7 @@
 
 #include <stdbool.h>
 
-#include <mosquitto.h>
-#include <mosquitto_broker.h>
-
+#include "broker_compat.h"
 #include "sluice/event.h"
 #include "sluice/rule.h"
 
@@ -26,8 +24,9 @@ struct event_properties {
 
 /* Reads those of `wanted` (SLUICE_META_* bits) that were not read yet, and sets them in the event.
  * False when out of memory. */
-bool event_properties_read(struct event_properties *properties, const mosquitto_property *list,
-                           unsigned wanted, struct sluice_event *event);
+bool event_properties_read(struct event_properties *properties, const struct broker_compat *compat,
+                           const mosquitto_property *list, unsigned wanted,
+                           struct sluice_event *event);
 /* Forgets the publish; keeps the arrays. */
 void event_properties_reset(struct event_properties *properties);
 void event_properties_finish(struct event_properties *properties);
@@ -45,6 +44,6 @@ struct delivery_properties {
 
 /* Makes the list; NULL when there is none to make. False when out of memory. */
 bool delivery_properties_make(const struct delivery_properties *delivery,
-                              mosquitto_property **list);
+                              const struct broker_compat *compat, mosquitto_property **list);
 
 #endif

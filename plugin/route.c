@@ -26,12 +26,8 @@ struct route {
 bool router_init(struct router *router)
 {
 	*router = (struct router){ 0 };
-	if (getrandom(router->nonce, sizeof router->nonce, 0) != (ssize_t)sizeof router->nonce)
+	if (getrandom(&router->nonce, sizeof router->nonce, 0) != (ssize_t)sizeof router->nonce)
 		return false;
-	/* No wildcard matches a first level that begins with '$', and nobody can guess this one: so
-	 * nobody can subscribe to it. */
-	snprintf(router->hidden_topic, sizeof router->hidden_topic, "$sluice-%016" PRIx64 "/kept",
-	         router->nonce[1]);
 	router->scratch = sluice_scratch_create();
 	return router->scratch != NULL;
 }
@@ -59,14 +55,14 @@ static const char *event_id(struct route *route)
 {
 	if (route->id[0] == '\0')
 		snprintf(route->id, sizeof route->id, "%016" PRIx64 "%016" PRIx64,
-		         route->router->nonce[0], route->router->event_number);
+		         route->router->nonce, route->router->event_number);
 	return route->id;
 }
 
 static void read_properties(struct route *route, unsigned wanted)
 {
-	if (!event_properties_read(&route->router->properties, route->message->properties, wanted,
-	                           &route->event))
+	if (!event_properties_read(&route->router->properties, &route->plugin->compat,
+	                           route->message->properties, wanted, &route->event))
 		route->no_memory = true;
 }
 
@@ -329,7 +325,8 @@ static bool complete(struct route *route)
 			.id = event_id(route),
 			.time_ms = event_time(route),
 		};
-		if (!delivery_properties_make(&properties, &delivery->properties))
+		if (!delivery_properties_make(&properties, &route->plugin->compat,
+		                              &delivery->properties))
 			return false;
 	}
 	return plan_complete(plan);
@@ -394,21 +391,6 @@ static struct sluice_event event_of(const struct mosquitto_evt_message *message)
 	return event;
 }
 
-/* The original goes on to a topic that nobody hears, so the producer is told that all is well. */
-static void hide_original(struct plugin *plugin, struct mosquitto_evt_message *message)
-{
-	char *topic = mosquitto_strdup(plugin->router.hidden_topic);
-	if (!topic) {
-		log_limited(
-		        &plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
-		        "out of memory: an original on %.200s is delivered against its bus's wish",
-		        message->topic);
-		return;
-	}
-	broker_compat_replace_topic(&plugin->compat, message, topic);
-	message->retain = false;
-}
-
 static int refuse(struct plugin *plugin, const struct mosquitto_evt_message *message)
 {
 	const char *client_id = mosquitto_client_id(message->client);
@@ -454,7 +436,10 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 	for (size_t i = 0; i < router->visit_count; i++)
 		free(router->visits[i].owned);
 	event_properties_reset(&router->properties);
-	if (keep)
-		hide_original(plugin, message);
+	if (keep) {
+		/* It goes on, unheard, so that the producer is told that all is well. */
+		broker_compat_hide_topic(message);
+		message->retain = false;
+	}
 	return MOSQ_ERR_SUCCESS;
 }

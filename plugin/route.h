@@ -31,8 +31,7 @@ struct router {
 	struct rule_entry **matched; /* of one visit */
 	size_t matched_capacity;
 	uint64_t event_number;
-	uint64_t nonce[2];     /* of this start of the broker, random */
-	char hidden_topic[64]; /* where originals go that a bus keeps from their subscribers */
+	uint64_t nonce; /* of this start of the broker, random */
 };
 
 bool router_init(struct router *router);

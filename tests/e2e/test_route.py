@@ -211,6 +211,18 @@ def test_an_original_can_be_kept_from_its_subscribers(broker, version):
     assert listener(broker, "secret/#").take() == []
 
 
+@pytest.mark.parametrize("topic", ["a", "ab", "a/b/c"])
+def test_nobody_can_subscribe_to_an_original_that_is_kept(broker, version, topic):
+    broker.put_bus("secret", [topic], deliver_original=False)
+    ears = listener(broker, "#", "+", "+/#", "$", "$/#", "$/+", topic)
+    broker.client(version=version).publish(topic, "{}", qos=2)
+    assert ears.take() == []
+    curious = broker.client()
+    curious.paho.subscribe("$\x01")
+    assert curious.disconnected.wait(10)
+    assert broker.status()["events"] == 1
+
+
 def test_a_rule_hands_events_to_another_bus(broker):
     broker.put_bus("second", [])
     broker.put_rule("first", HOT, {"id": "t", "bus": "second", "input_path": "$.detail"})
