@@ -222,7 +222,8 @@ def test_a_client_that_is_cut_off_does_no_harm(broker):
         producer.publish("in/x", "x", qos=2, wait=False)
         producer.kill()
     broker.client().publish("in/x", "last")
-    assert consumer.take()[-1].text == "last"
+    # Who was cut off last may be read after it.
+    assert "last" in [message.text for message in consumer.take()]
 
 
 # --- time ---
