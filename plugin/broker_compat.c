@@ -68,7 +68,13 @@ void broker_compat_init(struct broker_compat *compat)
 	symbol(RTLD_DEFAULT, "X509_free", &compat->x509_free);
 	bool found = find_reader(RTLD_DEFAULT, &compat->reader);
 	if (found) {
-		symbol(RTLD_DEFAULT, "mosquitto_property_copy_all", &compat->reader.copy_all);
+		struct property_reader *reader = &compat->reader;
+		symbol(RTLD_DEFAULT, "mosquitto_property_string_name", &reader->string_name);
+		symbol(RTLD_DEFAULT, "mosquitto_property_string_value", &reader->string_value);
+		symbol(RTLD_DEFAULT, "mosquitto_property_binary_value", &reader->binary_value);
+		symbol(RTLD_DEFAULT, "mosquitto_property_binary_value_length",
+		       &reader->binary_length);
+		symbol(RTLD_DEFAULT, "mosquitto_property_copy_all", &reader->copy_all);
 	} else {
 		compat->libmosquitto = dlopen("libmosquitto.so.1", RTLD_NOW | RTLD_LOCAL);
 		found = compat->libmosquitto && find_reader(compat->libmosquitto, &compat->reader);

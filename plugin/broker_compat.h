@@ -30,8 +30,20 @@ struct property_reader {
 	const mosquitto_property *(*string)(const mosquitto_property *, int, char **, bool);
 	const mosquitto_property *(*string_pair)(const mosquitto_property *, int, char **, char **,
 	                                         bool);
-	int (*copy_all)(mosquitto_property **, const mosquitto_property *); /* NULL: not brought */
+	/* What 2.1 brings beyond that; NULL on 2.0. The first four look without copying. */
+	const char *(*string_name)(const mosquitto_property *);
+	const char *(*string_value)(const mosquitto_property *);
+	const void *(*binary_value)(const mosquitto_property *);
+	uint16_t (*binary_length)(const mosquitto_property *);
+	int (*copy_all)(mosquitto_property **, const mosquitto_property *);
 };
+
+/* Whether it looks without copying: all four, or none is used. */
+static inline bool property_reader_borrows(const struct property_reader *reader)
+{
+	return reader->string_name && reader->string_value && reader->binary_value &&
+	       reader->binary_length;
+}
 
 struct broker_compat {
 	bool is_2_1;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "properties.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <mqtt_protocol.h>
 
@@ -17,6 +15,11 @@ static bool read_string(const struct property_reader *reader, const mosquitto_pr
 		at = reader->next(at);
 	if (!at)
 		return true;
+	if (property_reader_borrows(reader)) {
+		const char *text = reader->string_value(at);
+		*out = sluice_str(text ? text : "");
+		return true;
+	}
 	if (!reader->string(at, identifier, owned, false))
 		return false; /* it is there, so only memory can be missing */
 	*out = sluice_str(*owned ? *owned : "");
@@ -26,6 +29,7 @@ static bool read_string(const struct property_reader *reader, const mosquitto_pr
 static bool read_user(const struct property_reader *reader, struct event_properties *properties,
                       const mosquitto_property *list)
 {
+	properties->user_owned = !property_reader_borrows(reader);
 	for (; list; list = reader->next(list)) {
 		if (reader->identifier(list) != MQTT_PROP_USER_PROPERTY)
 			continue;
@@ -39,14 +43,34 @@ static bool read_user(const struct property_reader *reader, struct event_propert
 			properties->user = user;
 			properties->user_capacity = capacity;
 		}
-		char *name = NULL, *value = NULL;
-		if (!reader->string_pair(list, MQTT_PROP_USER_PROPERTY, &name, &value, false))
-			return false;
+		const char *name, *value;
+		if (properties->user_owned) {
+			char *own_name = NULL, *own_value = NULL;
+			if (!reader->string_pair(list, MQTT_PROP_USER_PROPERTY, &own_name,
+			                         &own_value, false))
+				return false;
+			name = own_name;
+			value = own_value;
+		} else {
+			name = reader->string_name(list);
+			value = reader->string_value(list);
+		}
 		properties->user[properties->user_count++] =
 		        (struct sluice_property){ sluice_str(name ? name : ""),
 			                          sluice_str(value ? value : "") };
 	}
 	return true;
+}
+
+static struct sluice_str look_at_binary(const struct property_reader *reader,
+                                        const mosquitto_property *list)
+{
+	while (list && reader->identifier(list) != MQTT_PROP_CORRELATION_DATA)
+		list = reader->next(list);
+	if (!list)
+		return (struct sluice_str){ 0 };
+	const char *data = reader->binary_value(list);
+	return (struct sluice_str){ data ? data : "", reader->binary_length(list) };
 }
 
 bool event_properties_read(struct event_properties *properties, const struct broker_compat *compat,
@@ -68,8 +92,10 @@ bool event_properties_read(struct event_properties *properties, const struct bro
 		return false;
 	if (wanted & SLUICE_META_CORRELATION_DATA) {
 		uint16_t len = 0;
-		if (reader->binary(list, MQTT_PROP_CORRELATION_DATA, &properties->correlation_data,
-		                   &len, false))
+		if (property_reader_borrows(reader))
+			event->correlation_data = look_at_binary(reader, list);
+		else if (reader->binary(list, MQTT_PROP_CORRELATION_DATA,
+		                        &properties->correlation_data, &len, false))
 			event->correlation_data = (struct sluice_str){
 				properties->correlation_data ? properties->correlation_data : "",
 				len
@@ -97,7 +123,7 @@ void event_properties_reset(struct event_properties *properties)
 	free(properties->content_type);
 	free(properties->response_topic);
 	free(properties->correlation_data);
-	for (size_t i = 0; i < properties->user_count; i++) {
+	for (size_t i = 0; properties->user_owned && i < properties->user_count; i++) {
 		free((char *)(uintptr_t)properties->user[i].name.data);
 		free((char *)(uintptr_t)properties->user[i].value.data);
 	}
@@ -198,13 +224,9 @@ static bool add_text(mosquitto_property **list, int identifier, const char *name
 
 static bool add_time(mosquitto_property **list, int64_t time_ms)
 {
-	time_t seconds = (time_t)(time_ms / 1000);
-	struct tm tm;
-	gmtime_r(&seconds, &tm);
-	char day[32], text[48];
-	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof text, "%s.%03dZ", day, (int)(time_ms % 1000));
-	return add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-time", sluice_str(text));
+	char text[SLUICE_TIME_SIZE];
+	return add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-time",
+	                sluice_str(sluice_time_format(time_ms, text)));
 }
 
 bool delivery_properties_make(const struct delivery_properties *delivery,

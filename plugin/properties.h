@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * MQTT 5 properties: those of a publish, read when a rule asks for them (reading allocates on
- * Mosquitto 2.0), and those of a delivery.
+ * MQTT 5 properties: those of a publish, read when a rule asks for them, and those of a delivery.
+ * Reading allocates on Mosquitto 2.0: a block for each string, so two for each user property. 2.1
+ * shows its own.
  */
 #ifndef SLUICE_PLUGIN_PROPERTIES_H
 #define SLUICE_PLUGIN_PROPERTIES_H
@@ -18,8 +19,9 @@ struct event_properties {
 	char *content_type;
 	char *response_topic;
 	void *correlation_data;
-	struct sluice_property *user; /* their strings are owned */
+	struct sluice_property *user;
 	size_t user_count, user_capacity;
+	bool user_owned; /* their strings */
 };
 
 /* Reads those of `wanted` (SLUICE_META_* bits) that were not read yet, and sets them in the event.
