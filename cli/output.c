@@ -94,8 +94,9 @@ static enum cli_exit output_failed(const struct cli *cli)
 	told = told || errno == EPIPE;
 	if (!told) {
 		told = true;
-		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write: %s",
-		                 strerror(errno));
+		/* What stdio kept for later may have failed without a trace in errno. */
+		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write%s%s",
+		                 errno ? ": " : "", errno ? strerror(errno) : "");
 		fail(cli, CLI_SYSTEM, "standard output", &error);
 	}
 	return CLI_SYSTEM;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* sluice rule export */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "catalog.h"
@@ -78,7 +79,8 @@ static enum cli_exit export_to(const struct cli *cli, const char *path)
 		return fail_memory(cli);
 	export.file = fopen(aside.data, "we");
 	if (!export.file) {
-		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write");
+		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write: %s",
+		                 strerror(errno));
 		code = fail(cli, CLI_SYSTEM, aside.data, &error);
 		sluice_buffer_finish(&aside);
 		return code;
@@ -86,7 +88,8 @@ static enum cli_exit export_to(const struct cli *cli, const char *path)
 	code = run_export(cli, &export);
 	bool written = fclose(export.file) == 0 && !export.failed;
 	if (code == CLI_OK && (!written || rename(aside.data, path) != 0)) {
-		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write");
+		sluice_error_set(&error, SLUICE_ERR_IO, SIZE_MAX, NULL, "cannot write: %s",
+		                 strerror(errno));
 		code = fail(cli, CLI_SYSTEM, path, &error);
 	}
 	if (code != CLI_OK)

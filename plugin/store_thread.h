@@ -25,7 +25,7 @@ struct store_thread {
 	size_t tap_count;
 	uint64_t last_id;         /* of taps, imports, exports */
 	struct session *sessions; /* imports and exports under way; see control/session.h */
-	size_t session_count;
+	size_t session_count[2];  /* exports, imports */
 	int64_t next_poll_ms, next_open_ms;
 	bool running; /* there is a thread: changes go through the ring */
 	pthread_t thread;

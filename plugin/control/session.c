@@ -11,10 +11,11 @@ enum sluice_status session_begin(const struct command_call *call, bool import,
                                  struct session **session, struct sluice_error *error)
 {
 	struct store_thread *thread = call->thread;
-	if (thread->session_count == SESSIONS_MAX)
+	size_t *count = &thread->session_count[import];
+	if (*count == SESSIONS_MAX)
 		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, NULL,
-		                        "%d imports and exports are under way; try later",
-		                        SESSIONS_MAX);
+		                        "%d %s are under way; try later", SESSIONS_MAX,
+		                        import ? "imports" : "exports");
 	*session = calloc(1, sizeof **session);
 	if (!*session)
 		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
@@ -24,7 +25,7 @@ enum sluice_status session_begin(const struct command_call *call, bool import,
 	(*session)->used_ms = clock_monotonic_ms();
 	(*session)->next = thread->sessions;
 	thread->sessions = *session;
-	thread->session_count++;
+	++*count;
 	return SLUICE_OK;
 }
 
@@ -54,7 +55,7 @@ void session_end(struct store_thread *thread, struct session *session)
 	while (*link != session)
 		link = &(*link)->next;
 	*link = session->next;
-	thread->session_count--;
+	thread->session_count[session->import]--;
 	for (size_t i = 0; i < session->rule_count; i++)
 		sluice_rule_destroy(session->rules[i]);
 	for (size_t i = 0; i < session->bus_count; i++)

@@ -9,7 +9,7 @@
 #include "command.h"
 
 enum {
-	SESSIONS_MAX = 8,
+	SESSIONS_MAX = 8, /* of each kind: who may only look can't keep others from importing */
 	SESSION_IDLE_MS = 120000,
 	SESSION_BYTES_MAX = 512 * 1024 * 1024, /* of the text of one import or export */
 };

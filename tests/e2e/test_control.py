@@ -303,6 +303,13 @@ def test_everything_is_exported_as_one_snapshot(admin):
     assert ask(admin, "exportPart", export=identifier)["code"] == "not-found"
 
 
+def test_exports_that_are_left_open_keep_nobody_from_importing(broker, admin):
+    viewer = broker.client()
+    begun = viewer.command(*[{"command": "exportBegin"}] * 9, topic=VIEW)
+    assert [answer.get("code") for answer in begun] == [None] * 8 + ["limit"]
+    data(ask(admin, "importBegin"))
+
+
 def test_an_import_belongs_to_its_connection(broker, admin):
     identifier = data(ask(admin, "importBegin"))["import"]
     assert ask(broker.client(), "importPart", **{"import": identifier})["code"] == "not-found"
