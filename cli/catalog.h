@@ -22,6 +22,7 @@ struct catalog_row {
 	int64_t revision;
 	struct sluice_str error; /* why it is not in force as it stands; absent when it is */
 	const struct sluice_json *counters; /* of a rule in a broker, by get; else NULL */
+	const struct sluice_json *samples;  /* the same, of a rule that is SHADOW */
 };
 
 /* Returns false to stop. */

@@ -99,6 +99,7 @@ static bool give_row(enum item_kind kind, const struct sluice_json *entry, catal
 	if (error && error->type == SLUICE_JSON_STRING)
 		row.error = error->string;
 	row.counters = sluice_json_get(entry, "counters");
+	row.samples = sluice_json_get(entry, "samples");
 	return fn(arg, &row);
 }
 

@@ -16,6 +16,10 @@ static bool write_row(void *arg, const struct catalog_row *row)
 		output_member(out, "counters");
 		sluice_buffer_append_str(out, row->counters->raw);
 	}
+	if (row->samples) {
+		output_member(out, "samples");
+		sluice_buffer_append_str(out, row->samples->raw);
+	}
 	sluice_buffer_append_text(out, "}");
 	return true;
 }
@@ -71,8 +75,8 @@ const struct verb verb_rule_get = {
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.summary = "print a rule",
-	.help = "It prints the rule as 'rule put' takes it; with --json its revision and\n"
-	        "counters too.",
+	.help = "It prints the rule as 'rule put' takes it; with --json its revision too\n"
+	        "and, from a broker, its counters and what it matched while SHADOW.",
 	.exec = exec_rule_get,
 };
 

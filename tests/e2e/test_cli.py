@@ -96,6 +96,13 @@ def test_large_imports_and_exports_go_in_parts(broker, write):
     assert broker.cli("rule", "list", "--limit", 2500).out.count("\n") == 2500
 
 
+def test_a_shadow_rule_shows_what_it_matched(broker, write):
+    broker.cli("rule", "put", write(rule("r", state="SHADOW")))
+    broker.client().publish("a/b", '{"a":1}')
+    (sample,) = broker.cli("rule", "get", "r", "--json").json["samples"]
+    assert sample["topic"] == "a/b"
+
+
 def test_a_large_import_waits_for_its_end(broker, write):
     path = write(*(rule(f"rule-{number:05}", number) for number in range(30000)))
     assert broker.cli("rule", "import", path, "--json", "--timeout", 1).json["changed"] == 30000

@@ -56,10 +56,12 @@ def test_insert_or_replace_is_heard(broker, consumer):
     assert routed(broker, consumer) == []
 
 
-def test_a_bus_that_is_deleted_takes_its_rules_along(broker, consumer):
+def test_a_bus_is_deleted_with_its_rules_and_not_before_them(broker, consumer):
     broker.put_bus("b", ["b/#"])
     broker.put_rule("r", ANY, "consumers/{topic}", bus="b")
     assert routed(broker, consumer, topic="b/x") == ["consumers/b/x"]
+    refused = broker.sqlite("DELETE FROM buses WHERE name = 'b'", check=False)
+    assert refused.code != 0 and "delete or move them first" in refused.err
     broker.sqlite("DELETE FROM rules WHERE bus = 'b'; DELETE FROM buses WHERE name = 'b'")
     within_a_second(lambda: routed(broker, consumer, topic="b/x") == [])
     assert broker.status()["rules_in_force"] == 0
