@@ -101,7 +101,7 @@ enum sluice_status arguments_parse(struct arguments *args, int argc, char **argv
 	args->operands = calloc((size_t)argc + 1, sizeof(*args->operands));
 	if (!args->given || !args->operands) {
 		arguments_finish(args);
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return sluice_out_of_memory(error);
 	}
 	bool options_end = false;
 	for (int at = 0; at < argc; at++) {

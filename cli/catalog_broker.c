@@ -282,7 +282,7 @@ static enum cli_exit import_parts(struct control *control, const char *id,
 	/* The places in the file of the items of this part. */
 	size_t *part = calloc(file->count + 1, sizeof(*part));
 	if (!part) {
-		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		sluice_out_of_memory(error);
 		return CLI_SYSTEM;
 	}
 	for (size_t i = 0; i < file->count && code == CLI_OK;) {
@@ -453,7 +453,7 @@ enum cli_exit catalog_open_broker(const struct cli *cli, struct catalog **catalo
 	*catalog = NULL;
 	struct broker_catalog *made = calloc(1, sizeof(*made));
 	if (!made) {
-		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		sluice_out_of_memory(error);
 		return CLI_SYSTEM;
 	}
 	made->catalog.ops = &broker_ops;

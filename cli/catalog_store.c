@@ -158,7 +158,7 @@ static enum sluice_status read_before(struct sluice_store *store, struct before 
 	if (status == SLUICE_OK && !before->failed)
 		status = sluice_store_list_buses(store, note_row, before, error);
 	if (status == SLUICE_OK && before->failed)
-		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		status = sluice_out_of_memory(error);
 	if (status == SLUICE_OK && before->count)
 		qsort(before->entries, before->count, sizeof(*before->entries), compare_entries);
 	return status;
@@ -289,7 +289,7 @@ enum cli_exit catalog_open_store(const char *path, unsigned flags, struct catalo
 	*catalog = NULL;
 	struct store_catalog *made = calloc(1, sizeof(*made));
 	if (!made) {
-		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		sluice_out_of_memory(error);
 		return CLI_SYSTEM;
 	}
 	made->catalog.ops = &store_ops;

@@ -76,7 +76,7 @@ static enum sluice_status set_url(struct settings *settings, const char *url,
 	free(settings->url);
 	char *host = settings->url = strdup(rest);
 	if (!host)
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return sluice_out_of_memory(error);
 	if (url[4] == 's')
 		settings->tls = settings->os_certs = true;
 	char *slash = strchr(host, '/');
@@ -445,7 +445,7 @@ enum cli_exit connection_open(const struct arguments *args, connection_message_f
 	enum cli_exit code = CLI_SYSTEM;
 	struct connection *made = calloc(1, sizeof(*made));
 	if (!made) {
-		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		sluice_out_of_memory(error);
 		return code;
 	}
 	mosquitto_lib_init();

@@ -88,7 +88,7 @@ enum cli_exit control_open(const struct cli *cli, struct control **control,
 	*control = NULL;
 	struct control *made = calloc(1, sizeof(*made));
 	if (!made) {
-		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		sluice_out_of_memory(error);
 		return CLI_SYSTEM;
 	}
 	enum cli_exit code = connection_open(cli->args, on_message, made, &made->connection, error);
@@ -206,7 +206,7 @@ enum cli_exit control_call(struct control *control, enum control_topic topic, co
 	sluice_buffer_append_text(&request, "}]}");
 	enum cli_exit code = CLI_SYSTEM;
 	if (request.failed || (members && members->failed))
-		sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		sluice_out_of_memory(error);
 	else
 		code = connection_publish(control->connection, request_topics[topic],
 		                          sluice_buffer_str(&request), error);
@@ -218,7 +218,7 @@ enum cli_exit control_call(struct control *control, enum control_topic topic, co
 	while (code == CLI_OK && !control->answer.doc) {
 		int64_t left = deadline - clock_ms();
 		if (control->memory_failed) {
-			sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+			sluice_out_of_memory(error);
 			code = CLI_SYSTEM;
 		} else if (left <= 0) {
 			sluice_error_set(

@@ -64,7 +64,7 @@ enum sluice_status file_read(const char *path, struct sluice_buffer *buf,
 	if (ferror(file))
 		status = io_error(error);
 	else if (buf->failed)
-		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		status = sluice_out_of_memory(error);
 	if (file != stdin)
 		fclose(file);
 	return status;
@@ -84,8 +84,7 @@ enum sluice_status text_or_file(const char *value, struct sluice_buffer *buf,
 	if (value[0] == '{' || value[0] == '[' || value[0] == '"') {
 		sluice_buffer_append_text(buf, value);
 		if (buf->failed)
-			return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL,
-			                        "out of memory");
+			return sluice_out_of_memory(error);
 		return SLUICE_OK;
 	}
 	return file_read(value, buf, error);

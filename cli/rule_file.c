@@ -82,7 +82,7 @@ static enum sluice_status read_light(const struct sluice_json *node, struct rule
 	}
 	item->own_name = malloc(name->string.len + 1);
 	if (!item->own_name)
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return sluice_out_of_memory(error);
 	memcpy(item->own_name, name->string.data, name->string.len);
 	item->name = (struct sluice_str){ item->own_name, name->string.len };
 	return SLUICE_OK;

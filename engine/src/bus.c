@@ -9,11 +9,6 @@
 
 enum { MAX_DEPTH = 8 };
 
-static enum sluice_status out_of_memory(struct sluice_error *error)
-{
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-}
-
 static enum sluice_status read_filter(struct sluice_arena *arena, const struct sluice_json *node,
                                       struct sluice_str *filter, struct sluice_error *error)
 {
@@ -24,7 +19,7 @@ static enum sluice_status read_filter(struct sluice_arena *arena, const struct s
 	if (!sluice_topic_filter_valid(node->string, &why))
 		return sluice_json_error(node, error, SLUICE_ERR_INVALID, "%s", why.message);
 	*filter = sluice_arena_str(arena, node->string);
-	return filter->data ? SLUICE_OK : out_of_memory(error);
+	return filter->data ? SLUICE_OK : sluice_out_of_memory(error);
 }
 
 static enum sluice_status read_filters(struct sluice_arena *arena, const struct sluice_json *node,
@@ -42,7 +37,7 @@ static enum sluice_status read_filters(struct sluice_arena *arena, const struct 
 		                         SLUICE_BUS_MAX_FILTERS);
 	*filters = sluice_arena_alloc(arena, node->count + 1, sizeof(**filters));
 	if (!*filters)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	for (const struct sluice_json *item = node->first; item; item = item->next) {
 		enum sluice_status status = read_filter(arena, item, &(*filters)[*count], error);
 
@@ -81,7 +76,7 @@ static enum sluice_status read_bus(struct sluice_bus *bus, const struct sluice_j
 	bus->name = sluice_arena_str(bus->arena, bus->name);
 	bus->description = sluice_arena_str(bus->arena, bus->description);
 	if (!bus->name.data || (found[DESCRIPTION] && !bus->description.data))
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	return SLUICE_OK;
 }
 
@@ -97,7 +92,7 @@ enum sluice_status sluice_bus_from_json(const struct sluice_json *node, struct s
 		made = sluice_arena_alloc(arena, 1, sizeof(*made));
 	if (!made) {
 		sluice_arena_destroy(arena);
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	}
 	made->arena = arena;
 	status = read_bus(made, node, error);

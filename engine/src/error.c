@@ -120,3 +120,8 @@ enum sluice_status sluice_error_set(struct sluice_error *error, enum sluice_stat
 	*error = made;
 	return code;
 }
+
+enum sluice_status sluice_out_of_memory(struct sluice_error *error)
+{
+	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+}

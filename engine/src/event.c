@@ -210,7 +210,7 @@ enum sluice_status sluice_event_from_json(const struct sluice_json *publish,
 	struct filling to = { .event = event };
 	char *memory = make_room(found, &to);
 	if (!memory)
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return sluice_out_of_memory(error);
 	for (size_t i = 0; i < MEMBER_COUNT && status == SLUICE_OK; i++)
 		if (found[i])
 			status = members[i].read(found[i], &to, error);

@@ -71,11 +71,6 @@ struct compiler {
 	struct sluice_error *error;
 };
 
-static enum sluice_status out_of_memory(struct sluice_error *error)
-{
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-}
-
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -270,12 +265,12 @@ static enum sluice_status compile_json(struct compiler *compiler)
 	if (status)
 		return status;
 	if (compiler->probe.failed)
-		return out_of_memory(compiler->error);
+		return sluice_out_of_memory(compiler->error);
 	status = sluice_json_parse(sluice_buffer_str(&compiler->probe), 0, SLUICE_PATTERN_MAX_DEPTH,
 	                           &doc, &fault);
 	sluice_json_destroy(doc);
 	if (status == SLUICE_ERR_NOMEM)
-		return out_of_memory(compiler->error);
+		return sluice_out_of_memory(compiler->error);
 	if (status)
 		return sluice_error_set(
 		        compiler->error, status, SIZE_MAX, NULL,
@@ -331,13 +326,13 @@ enum sluice_status sluice_input_template_compile(struct sluice_str text,
 	compiler.tpl = sluice_arena_alloc(arena, 1, sizeof(*compiler.tpl));
 	compiler.literal = sluice_arena_bytes(arena, text.len + 1);
 	if (!compiler.tpl || !compiler.literal)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	compiler.tpl->pieces =
 	        sluice_arena_alloc(arena, 2 * most + 1, sizeof(*compiler.tpl->pieces));
 	compiler.tpl->paths =
 	        sluice_arena_alloc(arena, variable_count + 1, sizeof(*compiler.tpl->paths));
 	if (!compiler.tpl->pieces || !compiler.tpl->paths)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	status = begins_as_json(text) ? compile_json(&compiler) : compile_plain(&compiler);
 	flush_literal(&compiler);
 	sluice_buffer_finish(&compiler.probe);

@@ -54,7 +54,7 @@ static enum sluice_status fail_at(struct reader *reader, const struct sluice_jso
 
 static enum sluice_status out_of_memory(struct reader *reader)
 {
-	return sluice_error_set(reader->error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+	return sluice_out_of_memory(reader->error);
 }
 
 static bool is_word(char c)

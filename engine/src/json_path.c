@@ -85,8 +85,7 @@ static enum sluice_status parse_quoted(struct parser *parser, struct sluice_path
 		return syntax(parser, "a quote is not closed");
 	char *key = sluice_arena_bytes(parser->arena, parser->at - start + 1);
 	if (!key)
-		return sluice_error_set(parser->error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL,
-		                        "out of memory");
+		return sluice_out_of_memory(parser->error);
 	for (size_t i = start; i < parser->at; i++) {
 		if (parser->text.data[i] == '\\')
 			i++;
@@ -222,7 +221,7 @@ enum sluice_status sluice_json_path_compile(struct sluice_str text, struct sluic
 		                        NULL, "the path is not UTF-8");
 	parser.text = sluice_arena_str(arena, text);
 	if (!parser.text.data)
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return sluice_out_of_memory(error);
 	parser.at = mqtt ? 5 : 1;
 	while (!at_end(&parser)) {
 		enum sluice_status status = parse_step(&parser);
@@ -234,7 +233,7 @@ enum sluice_status sluice_json_path_compile(struct sluice_str text, struct sluic
 	struct sluice_path_step *steps =
 	        sluice_arena_alloc(arena, parser.step_count + 1, sizeof(*steps));
 	if (!steps)
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+		return sluice_out_of_memory(error);
 	memcpy(steps, parser.steps, parser.step_count * sizeof(*steps));
 	if (mqtt)
 		return resolve_metadata(&parser, steps, parser.step_count, path);

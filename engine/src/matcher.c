@@ -344,7 +344,7 @@ error_mark:
 error_set:
 	set_destroy(matcher, set);
 error:
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+	return sluice_out_of_memory(error);
 }
 
 enum sluice_status sluice_matcher_remove(struct sluice_matcher *matcher, uint64_t id)

@@ -66,11 +66,6 @@ struct position {
 	unsigned or_depth; /* of how many `$or` this is inside */
 };
 
-enum sluice_status sluice_out_of_memory(struct sluice_error *error)
-{
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-}
-
 static void append(struct compiler *compiler, struct position *position, struct sluice_str text)
 {
 	for (size_t i = 0; i < text.len; i++) {

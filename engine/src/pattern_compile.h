@@ -59,7 +59,4 @@ enum sluice_status sluice_alternatives_compile(struct sluice_arena *arena,
                                                struct sluice_field *field,
                                                struct sluice_error *error);
 
-/* Fills the error with SLUICE_ERR_NOMEM and returns it. */
-enum sluice_status sluice_out_of_memory(struct sluice_error *error);
-
 #endif

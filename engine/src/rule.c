@@ -30,11 +30,6 @@ bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *sta
 	return false;
 }
 
-static enum sluice_status out_of_memory(struct sluice_error *error)
-{
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-}
-
 static enum sluice_status read_pattern(struct sluice_rule *rule, const struct sluice_json *node,
                                        struct sluice_error *error)
 {
@@ -72,7 +67,7 @@ static enum sluice_status read_targets(struct sluice_rule *rule, const struct sl
 		                         "a rule has at most %d targets", SLUICE_RULE_MAX_TARGETS);
 	rule->targets = sluice_arena_alloc(rule->arena, node->count + 1, sizeof(*rule->targets));
 	if (!rule->targets)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	for (const struct sluice_json *item = node->first; item; item = item->next) {
 		struct sluice_target *target = &rule->targets[rule->target_count++];
 		enum sluice_status status = sluice_target_read(target, item, rule->arena, error);
@@ -142,7 +137,7 @@ static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluic
 	rule->bus = sluice_arena_str(rule->arena, rule->bus);
 	rule->description = sluice_arena_str(rule->arena, rule->description);
 	if (!rule->name.data || !rule->bus.data || (found[DESCRIPTION] && !rule->description.data))
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	return SLUICE_OK;
 }
 
@@ -158,7 +153,7 @@ enum sluice_status sluice_rule_from_json(const struct sluice_json *node, struct 
 		made = sluice_arena_alloc(arena, 1, sizeof(*made));
 	if (!made) {
 		sluice_arena_destroy(arena);
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	}
 	made->arena = arena;
 	status = read_rule(made, node, error);

@@ -222,8 +222,7 @@ static enum sluice_status keep_strings(struct sluice_target *target, struct slui
 			continue;
 		*strings[i] = sluice_arena_str(arena, *strings[i]);
 		if (!strings[i]->data)
-			return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL,
-			                        "out of memory");
+			return sluice_out_of_memory(error);
 	}
 	return SLUICE_OK;
 }

@@ -60,11 +60,6 @@ struct compiler {
 	struct sluice_error *error;
 };
 
-static enum sluice_status out_of_memory(struct sluice_error *error)
-{
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-}
-
 static void flush_literal(struct compiler *compiler)
 {
 	struct sluice_topic_template *tpl = compiler->tpl;
@@ -262,13 +257,13 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 		                        "UTF-8");
 	arena = sluice_arena_create();
 	if (!arena)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	compiler.tpl = sluice_arena_alloc(arena, 1, sizeof(*compiler.tpl));
 	compiler.text = sluice_arena_str(arena, text);
 	compiler.literal = sluice_arena_bytes(arena, text.len);
 	if (!compiler.tpl || !compiler.text.data || !compiler.literal) {
 		sluice_arena_destroy(arena);
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	}
 	compiler.tpl->arena = arena;
 	for (size_t i = 0; i < text.len && most < SLUICE_TOPIC_MAX_VARIABLES; i++)
@@ -278,7 +273,7 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 	compiler.tpl->paths = sluice_arena_alloc(arena, most + 1, sizeof(*compiler.tpl->paths));
 	if (!compiler.tpl->pieces || !compiler.tpl->paths) {
 		sluice_arena_destroy(arena);
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	}
 	status = compile_pieces(&compiler);
 	if (status) {
@@ -460,7 +455,7 @@ enum sluice_status sluice_topic_template_expand(const struct sluice_topic_templa
 			return status;
 	}
 	if (out->failed && !out->over_limit)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	if (out->failed || out->len - start > SLUICE_TOPIC_MAX_BYTES)
 		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, NULL,
 		                        "the topic would be longer than %d bytes",

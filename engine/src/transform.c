@@ -22,11 +22,6 @@ struct sluice_transform {
 
 enum { NAME_MAX_BYTES = 256 };
 
-static enum sluice_status out_of_memory(struct sluice_error *error)
-{
-	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-}
-
 static struct sluice_transform *create(enum kind kind)
 {
 	struct sluice_arena *arena = sluice_arena_create();
@@ -67,7 +62,7 @@ enum sluice_status sluice_transform_from_path(struct sluice_str path,
 
 	*transform = NULL;
 	if (!made)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	return finish(made, sluice_json_path_compile(path, made->arena, &made->path, error),
 	              transform);
 }
@@ -87,9 +82,10 @@ enum sluice_status sluice_transform_from_constant(struct sluice_str json,
 		return status;
 	made = create(CONSTANT);
 	if (!made)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	made->constant = sluice_arena_str(made->arena, json);
-	return finish(made, made->constant.data ? SLUICE_OK : out_of_memory(error), transform);
+	return finish(made, made->constant.data ? SLUICE_OK : sluice_out_of_memory(error),
+	              transform);
 }
 
 /* Gives an error that has only an offset the place of the node it was found in. */
@@ -134,7 +130,7 @@ static enum sluice_status read_path(const struct sluice_json *member, struct slu
 		                         "must be a string that holds a path");
 	variable->name = sluice_arena_str(arena, member->key);
 	if (!variable->name.data)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	return placed(member, error,
 	              sluice_json_path_compile(member->string, arena, &variable->path, error));
 }
@@ -157,7 +153,7 @@ static enum sluice_status read_paths(const struct sluice_json *paths, struct slu
 		                         SLUICE_TRANSFORM_MAX_PATHS);
 	*variables = sluice_arena_alloc(arena, paths->count + 1, sizeof(**variables));
 	if (!*variables)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	for (const struct sluice_json *member = paths->first; member; member = member->next) {
 		enum sluice_status status = read_path(member, arena, &(*variables)[i++], error);
 
@@ -191,7 +187,7 @@ enum sluice_status sluice_transform_from_json(const struct sluice_json *input_tr
 		                         "must be a string, even where it holds JSON");
 	made = create(TEMPLATE);
 	if (!made)
-		return out_of_memory(error);
+		return sluice_out_of_memory(error);
 	status = read_paths(found[PATHS], made->arena, &variables, error);
 	if (!status)
 		status = placed(
@@ -266,7 +262,7 @@ enum sluice_status sluice_transform_apply(const struct sluice_transform *transfo
 	if (out->over_limit)
 		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, NULL,
 		                        "the payload would be longer than %zu bytes", out->limit);
-	return out_of_memory(error);
+	return sluice_out_of_memory(error);
 }
 
 char *sluice_time_format(int64_t time_ms, char buf[SLUICE_TIME_SIZE])

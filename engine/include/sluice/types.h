@@ -82,4 +82,7 @@ enum sluice_status sluice_error_set(struct sluice_error *error, enum sluice_stat
                                     size_t offset, const char *place, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 
+/* Fills *error (NULL is allowed) with SLUICE_ERR_NOMEM and returns that. */
+enum sluice_status sluice_out_of_memory(struct sluice_error *error);
+
 #endif
