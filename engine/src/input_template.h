@@ -43,7 +43,4 @@ enum sluice_status sluice_input_template_apply(const struct sluice_input_templat
                                                struct sluice_buffer *out,
                                                struct sluice_error *error);
 
-/* Appends what a path found as a JSON value on one line; null when it found nothing. */
-void sluice_path_value_write_json(struct sluice_path_value value, struct sluice_buffer *out);
-
 #endif

@@ -166,7 +166,7 @@ void sluice_json_write_compact(struct sluice_buffer *buf, struct sluice_str text
 				in_string = false;
 		} else if (c == '"') {
 			in_string = true;
-		} else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+		} else if (sluice_text_is_space(c)) {
 			sluice_buffer_append(buf, text.data + start, i - start);
 			start = i + 1;
 		}

@@ -14,6 +14,12 @@
  */
 size_t sluice_text_unescape(struct sluice_str text, char *out);
 
+/* White space of JSON (RFC 8259, section 2). */
+static inline bool sluice_text_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* The number of bytes of `text`, from its start, that are well-formed UTF-8 (RFC 3629): text.len
  * when all are. */
 size_t sluice_text_utf8_length(struct sluice_str text);
