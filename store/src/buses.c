@@ -53,7 +53,7 @@ enum sluice_status store_put_bus_columns(struct sluice_store *store, const struc
 	if (rc != SQLITE_OK)
 		return store_fault(store, rc, doing, error);
 	enum sluice_status status =
-	        store_check_revision(store, "bus", bus->name, now, if_revision, error);
+	        store_check_revision(store, SLUICE_STORE_BUS, bus->name, now, if_revision, error);
 	if (status != SLUICE_OK)
 		return status;
 	bool same = false;
@@ -122,19 +122,12 @@ static enum sluice_status delete_bus(struct sluice_store *store, struct sluice_s
                                      int64_t if_revision, struct sluice_error *error)
 {
 	static const char doing[] = "the bus can't be deleted";
-	int64_t now, rule;
-	int rc = store_revision(store, SQL_BUS_REVISION, name, &now);
-	if (rc != SQLITE_OK)
-		return store_fault(store, rc, doing, error);
-	if (now == 0 && if_revision <= 0)
-		return store_error(store, SLUICE_ERR_NOT_FOUND, error, "there is no bus \"%.*s\"",
-		                   (int)(name.len > SLUICE_NAME_MAX ? SLUICE_NAME_MAX : name.len),
-		                   name.data);
+	int64_t rule;
 	enum sluice_status status =
-	        store_check_revision(store, "bus", name, now, if_revision, error);
+	        store_look_up(store, SLUICE_STORE_BUS, name, if_revision, error);
 	if (status != SLUICE_OK)
 		return status;
-	rc = store_revision(store, SQL_BUS_HAS_RULES, name, &rule);
+	int rc = store_revision(store, SQL_BUS_HAS_RULES, name, &rule);
 	if (rc == SQLITE_OK && rule != 0)
 		return store_error(store, SLUICE_ERR_CONFLICT, error,
 		                   "the bus \"%.*s\" has rules: delete or move them first",
@@ -179,9 +172,7 @@ enum sluice_status sluice_store_get_bus(struct sluice_store *store, struct sluic
 	if (rc == SQLITE_OK)
 		fn(arg, &row);
 	else if (rc == SQLITE_DONE)
-		status = store_error(store, SLUICE_ERR_NOT_FOUND, error, "there is no bus \"%.*s\"",
-		                     (int)(name.len > SLUICE_NAME_MAX ? SLUICE_NAME_MAX : name.len),
-		                     name.data);
+		status = store_not_found(store, SLUICE_STORE_BUS, name, error);
 	else
 		status = store_fault(store, rc, "the bus can't be read", error);
 	store_scratch_finish(&scratch);

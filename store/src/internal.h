@@ -117,11 +117,11 @@ void store_finalize_all(struct sluice_store *store);
 int store_bind(sqlite3_stmt *stmt, int index, struct sluice_str text);
 struct sluice_str store_column(sqlite3_stmt *stmt, int column);
 
-/* Begins a change: a transaction of its own, or a part of the caller's; checks that the store may be
- * written. */
+/* Begins a change: a transaction of its own, or a part of the caller's; checks that the store may
+ * be written. */
 enum sluice_status store_write_begin(struct sluice_store *store, struct sluice_error *error);
-/* Ends it: keeps what was done when status is SLUICE_OK, else undoes it (in the caller's transaction,
- * by not letting that be committed, if anything was done). Returns the outcome. */
+/* Ends it: keeps what was done when status is SLUICE_OK, else undoes it (in the caller's
+ * transaction, by not letting that be committed, if anything was done). Returns the outcome. */
 enum sluice_status store_write_end(struct sluice_store *store, enum sluice_status status,
                                    struct sluice_error *error);
 
@@ -227,14 +227,23 @@ enum sluice_status store_put_bus_columns(struct sluice_store *store, const struc
 int store_delete_rule_row(struct sluice_store *store, struct sluice_str name);
 int store_delete_bus_row(struct sluice_store *store, struct sluice_str name);
 
+/* --- revision.c --- */
+
 /* Whether an if_revision given by a caller allows a change of what has this revision (0: nothing
- * is there). what: "rule", "bus". */
-enum sluice_status store_check_revision(struct sluice_store *store, const char *what,
+ * is there). */
+enum sluice_status store_check_revision(struct sluice_store *store, enum sluice_store_kind kind,
                                         struct sluice_str name, int64_t revision,
                                         int64_t if_revision, struct sluice_error *error);
 /* The revision of a rule or bus, 0 when there is none. Returns an SQLite code. */
 int store_revision(struct sluice_store *store, enum store_sql sql, struct sluice_str name,
                    int64_t *revision);
+/* Looks a rule or bus up for a change: SLUICE_ERR_NOT_FOUND, _CONFLICT. */
+enum sluice_status store_look_up(struct sluice_store *store, enum sluice_store_kind kind,
+                                 struct sluice_str name, int64_t if_revision,
+                                 struct sluice_error *error);
+/* SLUICE_ERR_NOT_FOUND, with its message. */
+enum sluice_status store_not_found(struct sluice_store *store, enum sluice_store_kind kind,
+                                   struct sluice_str name, struct sluice_error *error);
 
 /* --- report.c --- */
 

@@ -4,45 +4,6 @@
 
 #include "internal.h"
 
-static int show_len(struct sluice_str text)
-{
-	return text.len > SLUICE_NAME_MAX ? SLUICE_NAME_MAX : (int)text.len;
-}
-
-enum sluice_status store_check_revision(struct sluice_store *store, const char *what,
-                                        struct sluice_str name, int64_t revision,
-                                        int64_t if_revision, struct sluice_error *error)
-{
-	if (if_revision == SLUICE_STORE_ANY_REVISION || if_revision == revision)
-		return SLUICE_OK;
-	if (revision == 0)
-		return store_error(store, SLUICE_ERR_CONFLICT, error,
-		                   "there is no %s \"%.*s\", so none of revision %lld", what,
-		                   show_len(name), name.data, (long long)if_revision);
-	if (if_revision == 0)
-		return store_error(store, SLUICE_ERR_CONFLICT, error,
-		                   "the %s \"%.*s\" exists already, with revision %lld", what,
-		                   show_len(name), name.data, (long long)revision);
-	return store_error(store, SLUICE_ERR_CONFLICT, error,
-	                   "the %s \"%.*s\" has revision %lld, not %lld", what, show_len(name),
-	                   name.data, (long long)revision, (long long)if_revision);
-}
-
-int store_revision(struct sluice_store *store, enum store_sql sql, struct sluice_str name,
-                   int64_t *revision)
-{
-	int rc;
-	*revision = 0;
-	sqlite3_stmt *stmt = store_prepare(store, sql, &rc);
-	if (!stmt)
-		return rc;
-	rc = store_bind(stmt, 1, name);
-	if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-		*revision = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 /* Whether two texts are the same JSON but for white space: a rule that was only laid out anew, by an
  * export and import say, has not changed. */
 static bool same_json(struct sluice_str a, struct sluice_str b)
@@ -143,13 +104,12 @@ enum sluice_status store_put_rule_columns(struct sluice_store *store, const stru
 	if (rc != SQLITE_OK)
 		return store_fault(store, rc, doing, error);
 	enum sluice_status status =
-	        store_check_revision(store, "rule", rule->name, now, if_revision, error);
+	        store_check_revision(store, SLUICE_STORE_RULE, rule->name, now, if_revision, error);
 	if (status != SLUICE_OK)
 		return status;
 	rc = store_revision(store, SQL_BUS_REVISION, rule->bus, &bus);
 	if (rc == SQLITE_OK && bus == 0)
-		return store_error(store, SLUICE_ERR_NOT_FOUND, error, "there is no bus \"%.*s\"",
-		                   show_len(rule->bus), rule->bus.data);
+		return store_not_found(store, SLUICE_STORE_BUS, rule->bus, error);
 	bool same = false;
 	if (rc == SQLITE_OK && now != 0)
 		rc = compare_columns(store, rule, &same);
@@ -195,20 +155,6 @@ enum sluice_status sluice_store_put_rule(struct sluice_store *store, const struc
 	return status;
 }
 
-/* Looks a rule or bus up for a change: SLUICE_ERR_NOT_FOUND, _CONFLICT. */
-static enum sluice_status look_up(struct sluice_store *store, struct sluice_str name,
-                                  int64_t if_revision, struct sluice_error *error)
-{
-	int64_t now;
-	int rc = store_revision(store, SQL_RULE_REVISION, name, &now);
-	if (rc != SQLITE_OK)
-		return store_fault(store, rc, "the rule can't be read", error);
-	if (now == 0 && if_revision <= 0)
-		return store_error(store, SLUICE_ERR_NOT_FOUND, error, "there is no rule \"%.*s\"",
-		                   show_len(name), name.data);
-	return store_check_revision(store, "rule", name, now, if_revision, error);
-}
-
 static int update_state(struct sluice_store *store, struct sluice_str name,
                         enum sluice_rule_state state, int64_t *revision)
 {
@@ -231,7 +177,7 @@ enum sluice_status sluice_store_set_rule_state(struct sluice_store *store, struc
 	enum sluice_status status = store_write_begin(store, error);
 	if (status != SLUICE_OK)
 		return status;
-	status = look_up(store, name, if_revision, error);
+	status = store_look_up(store, SLUICE_STORE_RULE, name, if_revision, error);
 	if (status == SLUICE_OK)
 		status = store_fault(store, update_state(store, name, state, revision),
 		                     "the rule's state can't be changed", error);
@@ -254,7 +200,7 @@ enum sluice_status sluice_store_delete_rule(struct sluice_store *store, struct s
 	enum sluice_status status = store_write_begin(store, error);
 	if (status != SLUICE_OK)
 		return status;
-	status = look_up(store, name, if_revision, error);
+	status = store_look_up(store, SLUICE_STORE_RULE, name, if_revision, error);
 	if (status == SLUICE_OK)
 		status = store_fault(store, store_delete_rule_row(store, name),
 		                     "the rule can't be deleted", error);
@@ -283,8 +229,7 @@ enum sluice_status sluice_store_get_rule(struct sluice_store *store, struct slui
 	if (rc == SQLITE_OK)
 		fn(arg, &row);
 	else if (rc == SQLITE_DONE)
-		status = store_error(store, SLUICE_ERR_NOT_FOUND, error,
-		                     "there is no rule \"%.*s\"", show_len(name), name.data);
+		status = store_not_found(store, SLUICE_STORE_RULE, name, error);
 	else
 		status = store_fault(store, rc, "the rule can't be read", error);
 	store_scratch_finish(&scratch);
