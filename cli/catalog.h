@@ -81,8 +81,4 @@ enum cli_exit catalog_open_store(const char *path, unsigned flags, struct catalo
 enum cli_exit catalog_open_broker(const struct cli *cli, struct catalog **catalog,
                                   struct sluice_error *error);
 
-/* Appends members of a control command. */
-void member_text(struct sluice_buffer *members, const char *name, struct sluice_str value);
-void member_integer(struct sluice_buffer *members, const char *name, int64_t value);
-
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Rules and buses behind the control API of a broker. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,18 +21,6 @@ struct broker_catalog {
 static struct control *control_of(struct catalog *catalog)
 {
 	return ((struct broker_catalog *)catalog)->control;
-}
-
-void member_text(struct sluice_buffer *members, const char *name, struct sluice_str value)
-{
-	output_member(members, name);
-	sluice_json_write_string(members, value);
-}
-
-void member_integer(struct sluice_buffer *members, const char *name, int64_t value)
-{
-	output_member(members, name);
-	sluice_buffer_printf(members, "%" PRId64, value);
 }
 
 static const char *noun(enum item_kind kind)
@@ -58,7 +45,7 @@ static enum cli_exit call_change(struct catalog *catalog, const char *command,
 {
 	struct answer answer;
 	if (if_revision != SLUICE_STORE_ANY_REVISION)
-		member_integer(members, "ifRevision", if_revision);
+		output_member_integer(members, "ifRevision", if_revision);
 	enum cli_exit code =
 	        control_call(control_of(catalog), CONTROL_CHANGE, command, members, &answer, error);
 	sluice_buffer_finish(members);
@@ -109,7 +96,7 @@ static enum cli_exit broker_get(struct catalog *catalog, enum item_kind kind,
 {
 	struct sluice_buffer members = { 0 };
 	struct answer answer;
-	member_text(&members, "name", name);
+	output_member_text(&members, "name", name);
 	enum cli_exit code =
 	        control_call(control_of(catalog), CONTROL_VIEW,
 	                     kind == ITEM_BUS ? "getBus" : "getRule", &members, &answer, error);
@@ -145,18 +132,18 @@ static enum cli_exit list_buses(struct catalog *catalog, catalog_row_fn fn, void
 static void write_query(struct sluice_buffer *members, const struct sluice_store_query *query,
                         const char *after, size_t limit)
 {
-	member_integer(members, "limit", (int64_t)limit);
+	output_member_integer(members, "limit", (int64_t)limit);
 	sluice_buffer_append_text(members, ",\"full\":true");
 	if (query->prefix.data)
-		member_text(members, "prefix", query->prefix);
+		output_member_text(members, "prefix", query->prefix);
 	if (query->bus.data)
-		member_text(members, "bus", query->bus);
+		output_member_text(members, "bus", query->bus);
 	if (query->state >= 0)
-		member_text(
+		output_member_text(
 		        members, "state",
 		        sluice_str(sluice_rule_state_name((enum sluice_rule_state)query->state)));
 	if (after[0])
-		member_text(members, "after", sluice_str(after));
+		output_member_text(members, "after", sluice_str(after));
 }
 
 static enum cli_exit broker_list(struct catalog *catalog, enum item_kind kind,
@@ -205,7 +192,7 @@ static enum cli_exit broker_remove(struct catalog *catalog, enum item_kind kind,
                                    struct sluice_error *error)
 {
 	struct sluice_buffer members = { 0 };
-	member_text(&members, "name", name);
+	output_member_text(&members, "name", name);
 	return call_change(catalog, kind == ITEM_BUS ? "deleteBus" : "deleteRule", &members,
 	                   if_revision, NULL, error);
 }
@@ -218,7 +205,7 @@ static enum cli_exit broker_set_state(struct catalog *catalog, struct sluice_str
 		                                [SLUICE_RULE_DISABLED] = "disableRule",
 		                                [SLUICE_RULE_SHADOW] = "shadowRule" };
 	struct sluice_buffer members = { 0 };
-	member_text(&members, "name", name);
+	output_member_text(&members, "name", name);
 	return call_change(catalog, commands[state], &members, if_revision, revision, error);
 }
 

@@ -108,7 +108,8 @@ void control_close(struct control *control)
 	free(control);
 }
 
-enum sluice_status status_by_name(struct sluice_str name)
+/* The status that sluice_status_name calls so; SLUICE_ERR_INVALID for what it does not know. */
+static enum sluice_status status_by_name(struct sluice_str name)
 {
 	for (int status = SLUICE_OK; status <= SLUICE_ERR_IO; status++)
 		if (sluice_str_equal(name,

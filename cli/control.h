@@ -46,9 +46,6 @@ void control_on_tap(struct control *control, control_tap_fn fn, void *arg);
 /* Waits for at most wait_ms for what arrives; as connection_step. */
 enum cli_exit control_step(struct control *control, int wait_ms, struct sluice_error *error);
 
-/* The status that sluice_status_name calls so; SLUICE_ERR_INVALID for what it does not know. */
-enum sluice_status status_by_name(struct sluice_str name);
-
 /* The exit code of what the plugin or the store said. */
 enum cli_exit exit_of_store(enum sluice_status status);
 

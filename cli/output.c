@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,18 @@ void output_member(struct sluice_buffer *buf, const char *name)
 	if (buf->len > 0 && buf->data[buf->len - 1] != '{')
 		sluice_buffer_append_text(buf, ",");
 	sluice_buffer_printf(buf, "\"%s\":", name);
+}
+
+void output_member_text(struct sluice_buffer *buf, const char *name, struct sluice_str value)
+{
+	output_member(buf, name);
+	sluice_json_write_string(buf, value);
+}
+
+void output_member_integer(struct sluice_buffer *buf, const char *name, int64_t value)
+{
+	output_member(buf, name);
+	sluice_buffer_printf(buf, "%" PRId64, value);
 }
 
 void progress_start(struct progress *progress, const char *what, size_t total)

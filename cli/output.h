@@ -50,6 +50,10 @@ void output_lines(struct sluice_buffer *buf, const char *indent, struct sluice_s
 /* Appends `"name":` or `,"name":` as needed inside an object. */
 void output_member(struct sluice_buffer *buf, const char *name);
 
+/* Appends such a member with its value. */
+void output_member_text(struct sluice_buffer *buf, const char *name, struct sluice_str value);
+void output_member_integer(struct sluice_buffer *buf, const char *name, int64_t value);
+
 /* A progress bar on stderr, drawn only on a terminal and at most ten times a second. */
 struct progress {
 	const char *what;

@@ -24,8 +24,8 @@ static enum cli_exit run(const struct cli *cli, unsigned flags,
 		if (!cli->json)
 			return CLI_OK;
 		sluice_buffer_append_text(&out, "{");
-		member_text(&out, "db", sluice_str(path));
-		member_text(&out, "file", sluice_str(cli->args->operands[0]));
+		output_member_text(&out, "db", sluice_str(path));
+		output_member_text(&out, "file", sluice_str(cli->args->operands[0]));
 		sluice_buffer_append_text(&out, "}");
 		enum cli_exit written = output_line(cli, &out);
 		sluice_buffer_finish(&out);

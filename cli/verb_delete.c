@@ -21,7 +21,7 @@ static enum cli_exit delete_one(const struct cli *cli, enum item_kind kind)
 	} else if (cli->json) {
 		struct sluice_buffer out = { 0 };
 		sluice_buffer_append_text(&out, "{");
-		member_text(&out, "name", name);
+		output_member_text(&out, "name", name);
 		sluice_buffer_append_text(&out, "}");
 		code = output_line(cli, &out);
 		sluice_buffer_finish(&out);

@@ -80,7 +80,7 @@ static void write_explanation(struct sluice_buffer *out,
 	output_member(out, "explanation");
 	sluice_explanation_write_json(explanation, out);
 	sluice_explanation_write_text(explanation, &text);
-	member_text(out, "text", sluice_buffer_str(&text));
+	output_member_text(out, "text", sluice_buffer_str(&text));
 	out->failed = out->failed || text.failed;
 	sluice_buffer_finish(&text);
 }
@@ -240,10 +240,11 @@ static void write_entry(const struct selection *selection, const struct rule_ite
 {
 	const struct sluice_bus *bus = bus_of(selection, item);
 	sluice_buffer_append_text(out, "{");
-	member_text(out, "rule", item->name);
+	output_member_text(out, "rule", item->name);
 	if (item->rule) {
-		member_text(out, "bus", item->rule->bus);
-		member_text(out, "state", sluice_str(sluice_rule_state_name(item->rule->state)));
+		output_member_text(out, "bus", item->rule->bus);
+		output_member_text(out, "state",
+		                   sluice_str(sluice_rule_state_name(item->rule->state)));
 	}
 	if (bus && topic.data) {
 		output_member(out, "bus_takes");
@@ -361,16 +362,16 @@ static enum cli_exit explain_there(const struct cli *cli, size_t misses,
 		sluice_buffer_append_str(&members, question->publish);
 	} else {
 		sluice_buffer_append_text(&members, "{");
-		member_text(&members, "payload", question->event.payload);
+		output_member_text(&members, "payload", question->event.payload);
 		if (question->event.topic.data)
-			member_text(&members, "topic", question->event.topic);
+			output_member_text(&members, "topic", question->event.topic);
 		sluice_buffer_append_text(&members, "}");
 	}
 	if (rule)
-		member_text(&members, "rule", sluice_str(rule));
+		output_member_text(&members, "rule", sluice_str(rule));
 	if (bus)
-		member_text(&members, "bus", sluice_str(bus));
-	member_integer(&members, "misses", (int64_t)misses);
+		output_member_text(&members, "bus", sluice_str(bus));
+	output_member_integer(&members, "misses", (int64_t)misses);
 	struct answer answer;
 	code = control_call(control, CONTROL_VIEW, "explain", &members, &answer, &error);
 	if (code == CLI_OK) {

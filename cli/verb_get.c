@@ -9,9 +9,9 @@ static bool write_row(void *arg, const struct catalog_row *row)
 	sluice_buffer_append_text(out, "{");
 	output_member(out, row->kind == ITEM_BUS ? "bus" : "rule");
 	sluice_buffer_append_str(out, row->text);
-	member_integer(out, "revision", row->revision);
+	output_member_integer(out, "revision", row->revision);
 	if (row->error.data)
-		member_text(out, "error", row->error);
+		output_member_text(out, "error", row->error);
 	if (row->counters) {
 		output_member(out, "counters");
 		sluice_buffer_append_str(out, row->counters->raw);

@@ -31,13 +31,13 @@ static void write_json(struct listing *listing, const struct catalog_row *row)
 		output_member(out, row->kind == ITEM_BUS ? "bus" : "rule");
 		sluice_buffer_append_str(out, row->text);
 	} else {
-		member_text(out, "name", member_of(listing, "name", ""));
-		member_text(out, "bus", member_of(listing, "bus", "default"));
-		member_text(out, "state", member_of(listing, "state", "ENABLED"));
+		output_member_text(out, "name", member_of(listing, "name", ""));
+		output_member_text(out, "bus", member_of(listing, "bus", "default"));
+		output_member_text(out, "state", member_of(listing, "state", "ENABLED"));
 	}
-	member_integer(out, "revision", row->revision);
+	output_member_integer(out, "revision", row->revision);
 	if (row->error.data)
-		member_text(out, "error", row->error);
+		output_member_text(out, "error", row->error);
 	sluice_buffer_append_text(out, "}");
 }
 

@@ -27,8 +27,8 @@ static enum cli_exit put(const struct cli *cli, unsigned file_flags)
 		} else if (cli->json) {
 			struct sluice_buffer out = { 0 };
 			sluice_buffer_append_text(&out, "{");
-			member_text(&out, "name", item->name);
-			member_integer(&out, "revision", revision);
+			output_member_text(&out, "name", item->name);
+			output_member_integer(&out, "revision", revision);
 			sluice_buffer_append_text(&out, "}");
 			code = output_line(cli, &out);
 			sluice_buffer_finish(&out);

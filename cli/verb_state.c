@@ -23,9 +23,9 @@ static enum cli_exit set_state(const struct cli *cli, enum sluice_rule_state sta
 	} else if (cli->json) {
 		struct sluice_buffer out = { 0 };
 		sluice_buffer_append_text(&out, "{");
-		member_text(&out, "name", name);
-		member_text(&out, "state", sluice_str(sluice_rule_state_name(state)));
-		member_integer(&out, "revision", revision);
+		output_member_text(&out, "name", name);
+		output_member_text(&out, "state", sluice_str(sluice_rule_state_name(state)));
+		output_member_integer(&out, "revision", revision);
 		sluice_buffer_append_text(&out, "}");
 		code = output_line(cli, &out);
 		sluice_buffer_finish(&out);

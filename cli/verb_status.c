@@ -63,11 +63,11 @@ static void write_members(const struct cli *cli, const char *after, struct sluic
 	output_member(members, "rules");
 	sluice_buffer_append_text(members, rules ? "true" : "false");
 	if (rules)
-		member_integer(members, "limit", 1000);
+		output_member_integer(members, "limit", 1000);
 	if (prefix)
-		member_text(members, "prefix", sluice_str(prefix));
+		output_member_text(members, "prefix", sluice_str(prefix));
 	if (after[0])
-		member_text(members, "after", sluice_str(after));
+		output_member_text(members, "after", sluice_str(after));
 }
 
 /* Prints one page; `after` gets where the next begins, "" at the end. */

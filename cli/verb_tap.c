@@ -156,7 +156,7 @@ static enum cli_exit write_members(const struct cli *cli, struct sluice_buffer *
 	if (arguments_integer(cli->args, "rate", 1, RATE_MAX, RATE, &rate, &error) != SLUICE_OK)
 		return fail_usage(cli, "%s", error.message);
 	if (rule) {
-		member_text(members, "rule", sluice_str(rule));
+		output_member_text(members, "rule", sluice_str(rule));
 	} else {
 		struct sluice_buffer text = { 0 };
 		struct sluice_pattern *compiled;
@@ -174,9 +174,9 @@ static enum cli_exit write_members(const struct cli *cli, struct sluice_buffer *
 			return fail(cli, exit_of_input(status), "pattern", &error);
 	}
 	if (bus)
-		member_text(members, "bus", sluice_str(bus));
-	member_integer(members, "rate", rate);
-	member_integer(members, "lease_s", LEASE_S);
+		output_member_text(members, "bus", sluice_str(bus));
+	output_member_integer(members, "rate", rate);
+	output_member_integer(members, "lease_s", LEASE_S);
 	return CLI_OK;
 }
 
