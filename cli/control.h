@@ -20,7 +20,9 @@ struct answer {
 };
 void answer_finish(struct answer *answer);
 
-/* A tapped event; see docs/control-api.md. `payload` is the whole message, valid during the call. */
+/*
+ * A tapped event; see docs/control-api.md. `payload` is the whole message, valid during the call.
+ */
 typedef void (*control_tap_fn)(void *arg, struct sluice_str payload);
 
 enum cli_exit control_open(const struct cli *cli, struct control **control,

@@ -263,8 +263,8 @@ static size_t count_failed(struct sluice_session *session, struct sluice_session
 	return failed;
 }
 
-/* In the conjunction that is shown, what may be absent elsewhere is; in one that matched there is no
- * other reason. */
+/* In the conjunction that is shown, what may be absent elsewhere is; in one that matched there is
+ * no other reason. */
 static void settle(struct sluice_session_rule *rule)
 {
 	const struct sluice_conjunction *conjunction = &rule->pattern->conjunctions[rule->nearest];

@@ -19,10 +19,9 @@
  *	             or end: each distinct predicate with postings, until it has matched once in this
  *	             event.
  * Adding or removing one is O(its text), plus O(lengths in use) for the first of a new length, or
- * O(log ranges).
- * Worst case for a leaf: its bytes, plus one look-up for each length or shape, plus one try for each
- * predicate of the last kind; what tries may cost an event is bounded by its budget
- * (matcher_internal.h).
+ * O(log ranges). Worst case for a leaf: its bytes, plus one look-up for each length or shape, plus
+ * one try for each predicate of the last kind; what tries may cost an event is bounded by its
+ * budget (matcher_internal.h).
  */
 #ifndef SLUICE_INDEX_H
 #define SLUICE_INDEX_H

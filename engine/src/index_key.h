@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Under which hash an entry is kept, and how a leaf finds it: what the two sides of the index (index.c
- * keeps, probe.c looks up) must agree on.
+ * Under which hash an entry is kept, and how a leaf finds it: what the two sides of the index
+ * (index.c keeps, probe.c looks up) must agree on.
  *
- * A hash is a walk (over a text forward, backward, or over the levels of a topic, begun with the path's
- * number) closed with the kind, so that one walk serves all kinds and lengths that share it.
+ * A hash is a walk (over a text forward, backward, or over the levels of a topic, begun with the
+ * path's number) closed with the kind, so that one walk serves all kinds and lengths that share it.
  */
 #ifndef SLUICE_INDEX_KEY_H
 #define SLUICE_INDEX_KEY_H
@@ -55,7 +55,10 @@ static inline uint64_t sluice_key_backward(uint64_t hash, struct sluice_str text
 /* The walk over the first `bits` bits of an address. */
 uint64_t sluice_key_block(uint32_t node_id, const uint8_t *address, uint32_t bits);
 
-/* The levels of a topic or filter, each hashed by itself: at most SLUICE_SHAPE_LEVELS of them. Returns how many there are. */
+/*
+ * The levels of a topic or filter, each hashed by itself: at most SLUICE_SHAPE_LEVELS of them.
+ * Returns how many there are.
+ */
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS]);
 
 /* The walk over the levels that a shape leaves closed. */

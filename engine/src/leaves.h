@@ -12,8 +12,8 @@
  *
  * An element is an object or an array that stands in an array; a scalar in an array belongs to what
  * encloses the array. Elements and arrays come into being with their first leaf, parents first, so
- * that what holds no leaf costs nothing, and the leaves below one are a contiguous run. All of it is
- * memory that is reserved once and only touched as far as an event needs.
+ * that what holds no leaf costs nothing, and the leaves below one are a contiguous run. All of it
+ * is memory that is reserved once and only touched as far as an event needs.
  */
 #ifndef SLUICE_LEAVES_H
 #define SLUICE_LEAVES_H

@@ -5,8 +5,8 @@
  * they are the inner loop of every event.
  *
  * Runs of plain characters and of digits are passed eight bytes at a time, as one word: a byte that
- * ends the run sets its high bit in a mask. The subtractions may borrow into the byte above, so only the
- * lowest bit of a mask is exact, and only that is used.
+ * ends the run sets its high bit in a mask. The subtractions may borrow into the byte above, so
+ * only the lowest bit of a mask is exact, and only that is used.
  */
 #ifndef SLUICE_LEX_H
 #define SLUICE_LEX_H
@@ -119,7 +119,10 @@ static inline const unsigned char *lex_escape(const unsigned char *p, const unsi
 	}
 }
 
-/* p is behind the opening quote; the result is behind the closing one. Sets *escaped when it meets an escape. */
+/*
+ * p is behind the opening quote; the result is behind the closing one. Sets *escaped when it meets
+ * an escape.
+ */
 static inline const unsigned char *lex_string(const unsigned char *p, const unsigned char *end,
                                               bool *escaped)
 {

@@ -8,8 +8,8 @@
  *	                  head 1250000000000000000 (the first 19 digits, left-aligned), no tail
  *
  * Two numbers compare by sign, exponent, head and, only where all of those tie, by the digits past
- * the 19th, which are read from the text. So no float rounds, and a comparison costs a few words but
- * for numbers with long equal digits, where it costs their digits.
+ * the 19th, which are read from the text. So no float rounds, and a comparison costs a few words
+ * but for numbers with long equal digits, where it costs their digits.
  */
 #ifndef SLUICE_NUMBER_H
 #define SLUICE_NUMBER_H

@@ -8,9 +8,8 @@
  *
  * A key of an event is cut at its dots and walked segment by segment, so that a path is one place
  * however it is spelled. The children of all nodes stand in one hash table under (parent, segment):
- * a step costs O(segment), whatever the number of children, and for most keys that no rule names it ends
- * at a filter of 64 bits in the node. A node lives while a rule names it or it
- * has children.
+ * a step costs O(segment), whatever the number of children, and for most keys that no rule names it
+ * ends at a filter of 64 bits in the node. A node lives while a rule names it or it has children.
  */
 #ifndef SLUICE_PATH_H
 #define SLUICE_PATH_H

@@ -15,7 +15,9 @@ void sluice_path_value_write_json(struct sluice_path_value value, struct sluice_
  */
 void sluice_path_value_write_inside(struct sluice_path_value value, struct sluice_buffer *out);
 
-/* Appends a string's characters, any other JSON on one line. Nothing when the path found nothing. */
+/*
+ * Appends a string's characters, any other JSON on one line. Nothing when the path found nothing.
+ */
 void sluice_path_value_write_plain(struct sluice_path_value value, struct sluice_buffer *out);
 
 #endif

@@ -47,7 +47,10 @@ static void look_up_affix(const struct prober *p, uint64_t hash, enum sluice_ope
 			try_each(p, bucket->list, bucket->count);
 }
 
-/* Looks up the beginnings of a string that have the lengths given; returns the walk up to the last, *at its place. */
+/*
+ * Looks up the beginnings of a string that have the lengths given; returns the walk up to the last,
+ * *at its place.
+ */
 static uint64_t probe_beginnings(const struct prober *p, const struct sluice_lengths *lengths,
                                  enum sluice_operator op, size_t *at)
 {

@@ -8,9 +8,9 @@
  *	           \                  \
  *	         [7, 90)             [18, 30)
  *
- * Asking skips what lies above the number (by the order) and what ends before it (by the maximum), so
- * it costs O(log n + ranges found); adding and removing cost O(log n) expected. Exact: bounds compare as
- * sluice_number_compare does.
+ * Asking skips what lies above the number (by the order) and what ends before it (by the maximum),
+ * so it costs O(log n + ranges found); adding and removing cost O(log n) expected. Exact: bounds
+ * compare as sluice_number_compare does.
  */
 #ifndef SLUICE_RANGES_H
 #define SLUICE_RANGES_H
@@ -32,11 +32,16 @@ struct sluice_ranges {
 
 void sluice_ranges_finish(struct sluice_ranges *ranges);
 
-/* Adds an entry whose predicate is SLUICE_OP_NUMERIC; it must outlive its stay. False when out of memory. */
+/*
+ * Adds an entry whose predicate is SLUICE_OP_NUMERIC; it must outlive its stay. False when out of
+ * memory.
+ */
 bool sluice_ranges_add(struct sluice_ranges *ranges, struct sluice_entry *entry);
 void sluice_ranges_drop(struct sluice_ranges *ranges, struct sluice_entry *entry);
 
-/* Calls found(arg, entry) for each range that holds the number. The set must not change meanwhile. */
+/*
+ * Calls found(arg, entry) for each range that holds the number. The set must not change meanwhile.
+ */
 void sluice_ranges_find(const struct sluice_ranges *ranges, const struct sluice_number *number,
                         void (*found)(void *arg, struct sluice_entry *entry), void *arg);
 

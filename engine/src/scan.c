@@ -124,8 +124,9 @@ static struct sluice_path_node *member_node(struct scanner *s, struct sluice_str
 /* --- what no rule names --- */
 
 /*
- * Passes the value at p, checked but not looked at. Open containers are bits: 1 for an object. This is the
- * whole cost of an event in which no rule is interested, so it keeps everything in registers.
+ * Passes the value at p, checked but not looked at. Open containers are bits: 1 for an object. This
+ * is the whole cost of an event in which no rule is interested, so it keeps everything in
+ * registers.
  */
 static const unsigned char *skip_value(struct scanner *s, const unsigned char *p)
 {
@@ -296,7 +297,10 @@ static bool scan_item(struct scanner *s)
 	return s->at < s->end && scan_value(s, node);
 }
 
-/* Closes what ends here and goes on to the next item, until a container opens (true) or all are closed. */
+/*
+ * Closes what ends here and goes on to the next item, until a container opens (true) or all are
+ * closed.
+ */
 static bool scan_items(struct scanner *s, bool *well_formed)
 {
 	for (;;) {
@@ -330,7 +334,10 @@ static bool scan_document(struct scanner *s, struct sluice_path_node *value)
 
 	if (!scan_value(s, *s->at == '{' ? s->trie->root : value))
 		return false;
-	/* At the head of the loop a container was just opened: it closes at once, or has a first item. */
+	/*
+	 * At the head of the loop a container was just opened: it closes at once, or has a first
+	 * item.
+	 */
 	for (bool opened = s->depth > 0; opened;) {
 		unsigned depth = s->depth;
 		s->at = lex_space(s->at, s->end);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * The JSON functions that the schema's checks call, by our own reader. SQLite's own (as of 3.40) are
- * not marked innocuous, and so can't be called from a schema that is not trusted; and a file that
- * anybody may write is not.
+ * The JSON functions that the schema's checks call, by our own reader. SQLite's own (as of 3.40)
+ * are not marked innocuous, and so can't be called from a schema that is not trusted; and a file
+ * that anybody may write is not.
  */
 #include "functions.h"
 

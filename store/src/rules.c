@@ -4,8 +4,8 @@
 
 #include "internal.h"
 
-/* Whether two texts are the same JSON but for white space: a rule that was only laid out anew, by an
- * export and import say, has not changed. */
+/* Whether two texts are the same JSON but for white space: a rule that was only laid out anew, by
+ * an export and import say, has not changed. */
 static bool same_json(struct sluice_str a, struct sluice_str b)
 {
 	if (sluice_str_equal(a, b))

@@ -14,8 +14,8 @@ enum pair_outcome {
 };
 
 /*
- * Asks both about one pattern in a matcher of its own, and if told has it explained. When they do not agree `what` (cut to size)
- * says how.
+ * Asks both about one pattern in a matcher of its own, and if told has it explained. When they do
+ * not agree `what` (cut to size) says how.
  */
 enum pair_outcome pair_compare(struct sluice_str pattern, const struct sluice_event *event,
                                bool explained, char *what, size_t size);

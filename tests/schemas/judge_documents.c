@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish, delivery) and prints for each "ok", or the
- * status, the place and the message of the error. A delivery is {"rule":…,"publish":…}, and what is
- * printed is {"topic":…,"payload":…} (the payload as a string) of the rule's first target; the
- * event's id and time are fixed. For lines "explain<tab>PATTERN<tab>PAYLOAD" it prints the
+ * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish, delivery) and prints for each "ok", or
+ * the status, the place and the message of the error. A delivery is {"rule":…,"publish":…}, and
+ * what is printed is {"topic":…,"payload":…} (the payload as a string) of the rule's first target;
+ * the event's id and time are fixed. For lines "explain<tab>PATTERN<tab>PAYLOAD" it prints the
  * explanation.
  */
 #include <stdio.h>
