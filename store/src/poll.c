@@ -3,11 +3,14 @@
  * Following a store. What changed is found in three steps, each only when the one before gives
  * cause:
  *
- *	1. stat and PRAGMA data_version     nothing was committed since            microseconds
- *	2. revision > the last one known    the rows that changed, the tombstones,  what changed,
- * and the count and sum of all revisions      an index scan
- *	3. all rows, by a hash of their     the file was replaced, or step 2 does   all rows
- *	   text                             not add up (a delete without triggers)
+ *	                                  told by                          costs
+ *	1. nothing was committed since    stat and PRAGMA data_version     microseconds
+ *	2. some rows changed              revision > the last one known,   what changed, and an
+ *	                                  tombstones, and the count and    index scan
+ *	                                  sum of all revisions
+ *	3. the file was replaced, or      a hash of each row's text        all rows
+ *	   step 2 does not add up (a
+ *	   delete without triggers)
  *
  * Everything is read in one snapshot and put aside; it is told when nothing can fail any more.
  */

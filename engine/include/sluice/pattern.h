@@ -15,8 +15,8 @@ enum {
 	SLUICE_PATTERN_MAX_PATHS = 256,
 	SLUICE_PATTERN_MAX_CONJUNCTIONS = 1024, /* after $or is multiplied out */
 	SLUICE_PATTERN_MAX_WILDCARDS = 32,      /* '*' in one string */
-	SLUICE_PATTERN_MAX_NESTING = 64, /* `$or` within `$or` */
-	SLUICE_PATTERN_MAX_DEPTH = 512,  /* arrays and objects: as deep as an event may be */
+	SLUICE_PATTERN_MAX_NESTING = 64,        /* `$or` within `$or` */
+	SLUICE_PATTERN_MAX_DEPTH = 512,         /* arrays and objects: as deep as an event may be */
 };
 
 /* Members of `$mqtt`, as bits of sluice_pattern_metadata. */
