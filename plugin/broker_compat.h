@@ -30,11 +30,12 @@ struct property_reader {
 	const mosquitto_property *(*string)(const mosquitto_property *, int, char **, bool);
 	const mosquitto_property *(*string_pair)(const mosquitto_property *, int, char **, char **,
 	                                         bool);
-	/* What 2.1 brings beyond that; NULL on 2.0. The first four look without copying. */
+	/* What 2.1 brings beyond that. The first four, NULL on 2.0, look without copying. */
 	const char *(*string_name)(const mosquitto_property *);
 	const char *(*string_value)(const mosquitto_property *);
 	const void *(*binary_value)(const mosquitto_property *);
 	uint16_t (*binary_length)(const mosquitto_property *);
+	/* 2.0 has it too, but there an empty string in the list ends the broker. */
 	int (*copy_all)(mosquitto_property **, const mosquitto_property *);
 };
 

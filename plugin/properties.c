@@ -194,7 +194,9 @@ static bool carry_over(const struct delivery_properties *delivery,
 	const struct sluice_target *target = delivery->target;
 	if (!delivery->list || !compat->reads_properties)
 		return true;
-	if (!target->transform && !target->properties && reader->copy_all)
+	/* 2.0's own copy ends the broker where a string is empty (strdup of NULL). */
+	if (!target->transform && !target->properties && reader->copy_all &&
+	    property_reader_borrows(reader))
 		return reader->copy_all(list, delivery->list) == MOSQ_ERR_SUCCESS;
 	for (const mosquitto_property *at = delivery->list; at; at = reader->next(at)) {
 		/* A transformed payload is of another content type: the target's, or none. */

@@ -126,6 +126,21 @@ def test_properties_are_carried_over(broker):
     assert (message.correlation_data, message.payload_format) == (b"\x00\xff", 1)
 
 
+def test_empty_properties_do_no_harm(broker):
+    empty = [("", ""), ("k", ""), ("", "v")]
+    looks = {"$mqtt": {"user_properties": {"k": [""]}, "content_type": [{"exists": True}],
+                       "correlation_data": [{"exists": True}], "response_topic": [{"exists": False}]}}
+    broker.put_rule("plain", ANY, ["consumers/a", {"id": "t", "topic": "consumers/b", "input": {}},
+                                   {"id": "p", "topic": "consumers/c", "properties": ["sluice-rule"]}])
+    broker.put_rule("looks", looks, "consumers/d")
+    messages = delivered(broker, "a", "{}", properties=publish_properties(user=empty, content_type="",
+                                                                          correlation_data=b""))
+    got = {message.topic: message.user_properties for message in messages}
+    assert got["consumers/a"] == got["consumers/b"] == empty
+    assert got["consumers/c"] == [*empty, ("sluice-rule", "plain")]
+    broker.status()
+
+
 def test_a_target_asks_for_properties_that_no_producer_can_forge(broker):
     broker.put_rule("r", ANY, {"id": "t", "topic": "consumers/a",
                                "properties": ["sluice-rule", "sluice-topic", "sluice-id", "sluice-time"]})
