@@ -325,6 +325,12 @@ static void bus_changed(struct registry *registry, const struct sluice_store_row
 		free(definition);
 		free(message);
 		sluice_bus_destroy(parsed);
+		if (bus && !bus->current) {
+			/* Nobody would find it again: the next try makes another. */
+			unlink_bus(registry, bus);
+			free_bus(bus);
+			bus = NULL;
+		}
 		no_memory(registry, sink, SLUICE_STORE_BUS, row, bus ? &bus->faulty : NULL);
 		return;
 	}

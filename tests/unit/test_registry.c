@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "oom.h"
+#include "registry.h"
+
+struct fixture {
+	struct registry registry;
+	struct registry_sink sink;
+	enum sluice_status reported;
+};
+
+/* Takes a change as the broker's thread does, and gives back at once what it replaces. */
+static void emit(void *arg, struct message *message)
+{
+	struct fixture *fixture = arg;
+	if (message->kind == MESSAGE_CHANGE_RULE) {
+		struct rule_entry *old = ((struct change_rule_message *)message)->old;
+		if (old)
+			registry_free(&fixture->registry, &old->garbage);
+	} else {
+		struct change_bus_message *change = (struct change_bus_message *)message;
+		if (change->bus->definition)
+			registry_free(&fixture->registry, &change->bus->definition->garbage);
+		change->bus->definition = change->definition;
+	}
+	free(message);
+}
+
+static void report(void *arg, enum sluice_store_kind kind, struct sluice_str name, int64_t revision,
+                   const struct sluice_error *fault)
+{
+	(void)kind, (void)name, (void)revision;
+	((struct fixture *)arg)->reported = fault ? fault->code : SLUICE_OK;
+}
+
+static void change(struct fixture *fixture, enum sluice_store_kind kind, const char *name,
+                   const char *text, int64_t revision)
+{
+	const struct sluice_store_row row = { .name = sluice_str(name),
+		                              .text = sluice_str(text),
+		                              .revision = revision };
+	registry_change(&fixture->registry, kind, &row, &fixture->sink);
+}
+
+static void start(struct fixture *fixture)
+{
+	*fixture = (struct fixture){ .sink = { emit, report, fixture } };
+	assert_true(registry_init(&fixture->registry));
+	change(fixture, SLUICE_STORE_BUS, "default", "{\"name\":\"default\"}", 1);
+}
+
+static void test_a_bus_without_memory_is_reported_and_leaves_no_trace(void **state)
+{
+	bool happened = true;
+	(void)state;
+	for (size_t n = 1; happened; n++) {
+		struct fixture fixture;
+		start(&fixture);
+		oom_fail_at(n);
+		change(&fixture, SLUICE_STORE_BUS, "b", "{\"name\":\"b\"}", 2);
+		happened = oom_happened();
+		if (happened) {
+			assert_int_equal(fixture.reported, SLUICE_ERR_NOMEM);
+			assert_null(registry_bus(&fixture.registry, SLUICE_STR("b")));
+			change(&fixture, SLUICE_STORE_BUS, "b", "{\"name\":\"b\"}", 2);
+		}
+		assert_int_equal(fixture.reported, SLUICE_OK);
+		assert_int_equal(fixture.registry.faults, 0);
+		assert_int_equal(fixture.registry.bus_count, 2);
+		registry_finish(&fixture.registry);
+	}
+}
+
+static void test_a_rule_without_memory_stays_in_its_last_good_version(void **state)
+{
+	bool happened = true;
+	(void)state;
+	for (size_t n = 1; happened; n++) {
+		struct fixture fixture;
+		start(&fixture);
+		change(&fixture, SLUICE_STORE_RULE, "r", "{\"name\":\"r\",\"pattern\":{\"a\":[1]}}",
+		       2);
+		const struct rule_entry *good =
+		        registry_rule(&fixture.registry, SLUICE_STR("r"))->current;
+		oom_fail_at(n);
+		change(&fixture, SLUICE_STORE_RULE, "r", "{\"name\":\"r\",\"pattern\":{\"a\":[2]}}",
+		       3);
+		happened = oom_happened();
+		const struct rule_record *record =
+		        registry_rule(&fixture.registry, SLUICE_STR("r"));
+		assert_int_equal(fixture.reported, happened ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		assert_int_equal(fixture.registry.faults, happened);
+		assert_int_equal(fixture.registry.in_force, 1);
+		if (happened)
+			assert_ptr_equal(record->current, good);
+		registry_finish(&fixture.registry);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_bus_without_memory_is_reported_and_leaves_no_trace),
+		cmocka_unit_test(test_a_rule_without_memory_stays_in_its_last_good_version),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
