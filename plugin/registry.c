@@ -182,6 +182,11 @@ static void rule_changed(struct registry *registry, const struct sluice_store_ro
 {
 	struct rule_record *record = rule_record(registry, row->name);
 	struct change_rule_message *message = calloc(1, sizeof *message);
+	if (record) {
+		/* of an older row, whatever comes of this one */
+		free(record->waiting);
+		record->waiting = NULL;
+	}
 	if (!record || !message) {
 		free(message);
 		no_memory(registry, sink, SLUICE_STORE_RULE, row, record ? &record->faulty : NULL);
@@ -190,8 +195,6 @@ static void rule_changed(struct registry *registry, const struct sluice_store_ro
 	struct rule_entry *entry;
 	struct sluice_error error;
 	enum sluice_status status = compile_rule(registry, row->text, &entry, &error);
-	free(record->waiting);
-	record->waiting = NULL;
 	record->revision = row->revision;
 	if (status != SLUICE_OK) {
 		free(message);

@@ -3,7 +3,7 @@
 
 #include "command.h"
 #include "event.h"
-#include "sluice/explain.h"
+#include "explain.h"
 
 enum { MISSES = 5, MISSES_MAX = 100 };
 
@@ -52,10 +52,20 @@ static enum sluice_status select_rules(const struct command_call *call, struct s
 	return SLUICE_OK;
 }
 
+void data_explanation(struct sluice_buffer *data, const struct sluice_explanation *explanation)
+{
+	struct sluice_buffer text = { .limit = 0 };
+	data_key(data, "explanation");
+	sluice_explanation_write_json(explanation, data);
+	sluice_explanation_write_text(explanation, &text);
+	data_string(data, "text", sluice_buffer_str(&text));
+	data->failed |= text.failed; /* half a text is no answer */
+	sluice_buffer_finish(&text);
+}
+
 static void write_one(struct sluice_buffer *data, const struct rule_entry *entry,
                       const struct sluice_explanation *explanation, struct sluice_str topic)
 {
-	struct sluice_buffer text = { .limit = 0 };
 	sluice_buffer_append(data, "{", 1);
 	data_string(data, "rule", entry->rule->name);
 	data_string(data, "bus", entry->rule->bus);
@@ -63,12 +73,8 @@ static void write_one(struct sluice_buffer *data, const struct rule_entry *entry
 	/* Whether the event would come to this rule at all, but by way of another bus. */
 	if (topic.data)
 		data_bool(data, "bus_takes", sluice_bus_takes(entry->bus->current->bus, topic));
-	data_key(data, "explanation");
-	sluice_explanation_write_json(explanation, data);
-	sluice_explanation_write_text(explanation, &text);
-	data_string(data, "text", sluice_buffer_str(&text));
+	data_explanation(data, explanation);
 	sluice_buffer_append(data, "}", 1);
-	sluice_buffer_finish(&text);
 }
 
 static void write_list(struct command_call *call, const char *name, bool matched,

@@ -219,14 +219,18 @@ void request_run(struct store_thread *thread, const struct request_message *requ
 {
 	static const char too_large[] =
 	        "{\"responses\":[{\"error\":\"the answer is too large\",\"code\":\"limit\"}]}";
+	static const char no_memory[] =
+	        "{\"responses\":[{\"error\":\"out of memory\",\"code\":\"no-memory\"}]}";
 	struct sluice_buffer out = { .limit = ANSWER_MAX };
 	write_responses(thread, request, &out);
-	struct sluice_str text = out.failed ? SLUICE_STR(too_large) : sluice_buffer_str(&out);
+	struct sluice_str text = sluice_buffer_str(&out);
+	if (out.failed)
+		text = out.over_limit ? SLUICE_STR(too_large) : SLUICE_STR(no_memory);
 	struct answer_message *answer;
 	while (!(answer = malloc(sizeof *answer + text.len))) {
 		/* Each request has its answer: the broker's thread counts them. This thread may
 		 * wait. */
-		text = SLUICE_STR(too_large);
+		text = SLUICE_STR(no_memory);
 		nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
 	}
 	*answer = (struct answer_message){ .message = { MESSAGE_ANSWER },

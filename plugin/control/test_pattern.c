@@ -3,19 +3,7 @@
 
 #include "command.h"
 #include "event.h"
-#include "sluice/explain.h"
-
-static void write_explanation(struct sluice_buffer *data,
-                              const struct sluice_explanation *explanation)
-{
-	struct sluice_buffer text = { .limit = 0 };
-	data_bool(data, "match", sluice_explanation_matched(explanation));
-	data_key(data, "explanation");
-	sluice_explanation_write_json(explanation, data);
-	sluice_explanation_write_text(explanation, &text);
-	data_string(data, "text", sluice_buffer_str(&text));
-	sluice_buffer_finish(&text);
-}
+#include "explain.h"
 
 static enum sluice_status run(struct command_call *call, struct sluice_error *error)
 {
@@ -33,7 +21,8 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 		status = sluice_explain(pattern, &event, &explanation, error);
 	if (status == SLUICE_OK) {
 		sluice_buffer_append(call->data, "{", 1);
-		write_explanation(call->data, explanation);
+		data_bool(call->data, "match", sluice_explanation_matched(explanation));
+		data_explanation(call->data, explanation);
 		sluice_buffer_append(call->data, "}", 1);
 	}
 	sluice_explanation_destroy(explanation);
