@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import shlex
 import socket
 import subprocess
@@ -36,9 +37,16 @@ def wait_until(condition, timeout=10.0, what="a condition", interval=0.02):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the system gives to outgoing connections: one of these might take it
+    before the broker listens, and a websockets listener then stays silent."""
+    while True:
+        with socket.socket() as probe:
+            port = random.randrange(10000, 32000)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class CommandFailed(AssertionError):

@@ -167,7 +167,8 @@ class Broker:
         if self.process.poll() is not None:
             raise AssertionError(f"the broker ended with {self.process.returncode}:\n{self.log()[-3000:]}")
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            for port in self.ports.values():
+                socket.create_connection(("127.0.0.1", port), 1).close()
             return True
         except OSError:
             return False
