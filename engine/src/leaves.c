@@ -3,15 +3,57 @@
 
 #include <stdlib.h>
 
+enum { FIRST_ROOM = 64 };
+
+/* Doubles the room of an array, to at most `limit` items. */
+static bool more(void **array, uint32_t *room, uint32_t limit, size_t size)
+{
+	uint32_t wanted = *room ? *room * 2 : FIRST_ROOM;
+
+	if (wanted > limit)
+		wanted = limit;
+	void *moved = realloc(*array, wanted * size);
+	if (!moved)
+		return false;
+	*array = moved;
+	*room = wanted;
+	return true;
+}
+
+static bool more_leaves(struct sluice_leaves *leaves)
+{
+	void *array = leaves->leaves;
+	bool grown = more(&array, &leaves->leaf_room, SLUICE_LEAF_ROOM, sizeof(*leaves->leaves));
+
+	leaves->leaves = array;
+	return grown;
+}
+
+static bool more_elements(struct sluice_leaves *leaves)
+{
+	void *array = leaves->elements;
+	bool grown = more(&array, &leaves->element_room, SLUICE_EVENT_MAX_ELEMENTS,
+	                  sizeof(*leaves->elements));
+
+	leaves->elements = array;
+	return grown;
+}
+
+static bool more_arrays(struct sluice_leaves *leaves)
+{
+	void *array = leaves->arrays;
+	bool grown = more(&array, &leaves->array_room, SLUICE_EVENT_MAX_ELEMENTS,
+	                  sizeof(*leaves->arrays));
+
+	leaves->arrays = array;
+	return grown;
+}
+
 enum sluice_status sluice_leaves_init(struct sluice_leaves *leaves)
 {
 	*leaves = (struct sluice_leaves){ 0 };
-	/* malloc, not calloc: large blocks stay untouched until an event needs them */
-	leaves->leaves = malloc(SLUICE_LEAF_ROOM * sizeof(*leaves->leaves));
-	leaves->elements = malloc(SLUICE_EVENT_MAX_ELEMENTS * sizeof(*leaves->elements));
-	leaves->arrays = malloc(SLUICE_EVENT_MAX_ELEMENTS * sizeof(*leaves->arrays));
 	leaves->text = sluice_arena_create();
-	if (leaves->leaves && leaves->elements && leaves->arrays && leaves->text)
+	if (leaves->text && more_elements(leaves))
 		return SLUICE_OK;
 	sluice_leaves_finish(leaves);
 	return SLUICE_ERR_NOMEM;
@@ -66,6 +108,10 @@ void sluice_leaves_add(struct sluice_leaves *leaves, struct sluice_path_node *no
 		leaves->overflow = true;
 		return;
 	}
+	if (id == leaves->leaf_room && !more_leaves(leaves)) {
+		leaves->out_of_memory = true;
+		return;
+	}
 	leaves->leaf_count++;
 	leaves->leaves[id] = (struct sluice_leaf){ *value, node, element, SLUICE_NO_LEAF };
 	if (chain->epoch != leaves->epoch)
@@ -83,6 +129,10 @@ uint32_t sluice_leaves_add_array(struct sluice_leaves *leaves, struct sluice_pat
 		leaves->overflow = true;
 		return UINT32_MAX;
 	}
+	if (id == leaves->array_room && !more_arrays(leaves)) {
+		leaves->out_of_memory = true;
+		return UINT32_MAX;
+	}
 	leaves->arrays[id] = (struct sluice_array){ node, leaves->leaf_count, leaves->leaf_count };
 	leaves->array_count++;
 	return id;
@@ -94,6 +144,10 @@ uint32_t sluice_leaves_add_element(struct sluice_leaves *leaves, uint32_t parent
 
 	if (id >= SLUICE_EVENT_MAX_ELEMENTS) {
 		leaves->overflow = true;
+		return UINT32_MAX;
+	}
+	if (id == leaves->element_room && !more_elements(leaves)) {
+		leaves->out_of_memory = true;
 		return UINT32_MAX;
 	}
 	leaves->elements[id] =

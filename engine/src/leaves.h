@@ -12,8 +12,8 @@
  *
  * An element is an object or an array that stands in an array; a scalar in an array belongs to what
  * encloses the array. Elements and arrays come into being with their first leaf, parents first, so
- * that what holds no leaf costs nothing, and the leaves below one are a contiguous run. All of it
- * is memory that is reserved once and only touched as far as an event needs.
+ * that what holds no leaf costs nothing, and the leaves below one are a contiguous run. The memory
+ * grows to what the largest event needed, and stays.
  */
 #ifndef SLUICE_LEAVES_H
 #define SLUICE_LEAVES_H
@@ -54,16 +54,17 @@ struct sluice_chain {
 };
 
 struct sluice_leaves {
-	struct sluice_leaf *leaves;      /* SLUICE_LEAF_ROOM */
-	struct sluice_element *elements; /* SLUICE_EVENT_MAX_ELEMENTS; [0] is the event */
-	struct sluice_array *arrays;     /* SLUICE_EVENT_MAX_ELEMENTS */
+	struct sluice_leaf *leaves;      /* at most SLUICE_LEAF_ROOM */
+	struct sluice_element *elements; /* at most SLUICE_EVENT_MAX_ELEMENTS; [0] is the event */
+	struct sluice_array *arrays;     /* at most SLUICE_EVENT_MAX_ELEMENTS */
 	struct sluice_chain *chains;     /* by path node id */
+	uint32_t leaf_room, element_room, array_room;
 	uint32_t leaf_count, element_count, array_count;
 	uint32_t leaf_limit; /* leaf_count may not pass it */
 	uint32_t chain_count;
 	uint32_t epoch;
-	bool overflow;             /* a leaf, element or array found no room */
-	bool out_of_memory;        /* a string with escapes found no memory */
+	bool overflow;             /* a leaf, element or array past the limit */
+	bool out_of_memory;        /* something found no memory: the event can't be matched */
 	struct sluice_arena *text; /* decoded strings, base64 */
 };
 
@@ -78,7 +79,7 @@ enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t no
 void sluice_leaves_add(struct sluice_leaves *leaves, struct sluice_path_node *node,
                        uint32_t element, const struct sluice_value *value);
 
-/* A new array or element; UINT32_MAX (and `overflow`) when there is no room. */
+/* A new array or element; UINT32_MAX (and `overflow` or `out_of_memory`) when there is no room. */
 uint32_t sluice_leaves_add_array(struct sluice_leaves *leaves, struct sluice_path_node *node);
 uint32_t sluice_leaves_add_element(struct sluice_leaves *leaves, uint32_t parent, uint32_t array);
 

@@ -15,17 +15,11 @@ struct sluice_scratch *sluice_scratch_create(void)
 
 	if (!scratch)
 		return NULL;
-	if (sluice_leaves_init(&scratch->leaves) != SLUICE_OK)
-		goto error_scratch;
-	if (sluice_solver_init(&scratch->solver) != SLUICE_OK)
-		goto error_leaves;
+	if (sluice_leaves_init(&scratch->leaves) != SLUICE_OK) {
+		free(scratch);
+		return NULL;
+	}
 	return scratch;
-
-error_leaves:
-	sluice_leaves_finish(&scratch->leaves);
-error_scratch:
-	free(scratch);
-	return NULL;
 }
 
 void sluice_scratch_destroy(struct sluice_scratch *scratch)
@@ -314,6 +308,8 @@ enum sluice_status sluice_match(const struct sluice_matcher *matcher,
 	if (scratch->leaves.out_of_memory)
 		return SLUICE_ERR_NOMEM;
 	find_candidates(scratch);
+	if (scratch->leaves.out_of_memory)
+		return SLUICE_ERR_NOMEM;
 	result->ids = scratch->ids;
 	result->count = scratch->match_count;
 	result->undecided = scratch->undecided;

@@ -94,7 +94,7 @@ struct sluice_rule_mark {
 	enum sluice_rule_verdict verdict;
 };
 
-/* Memory of the search for array elements (verify.c). */
+/* Memory of the search for array elements (verify.c). Zeroed memory is one that has none yet. */
 struct sluice_solver {
 	uint32_t *leaves; /* SLUICE_SOLVER_LEAVES */
 	uint32_t leaf_count;
@@ -127,7 +127,6 @@ static inline bool sluice_charge(struct sluice_scratch *scratch, size_t steps)
 	return scratch->budget >= 0;
 }
 
-enum sluice_status sluice_solver_init(struct sluice_solver *solver);
 void sluice_solver_finish(struct sluice_solver *solver);
 
 /* Whether the conjunction holds for the event that the scratch was filled with. When the budget ran

@@ -48,16 +48,18 @@ struct sluice_solver_item {
 	uint32_t route;
 };
 
-enum sluice_status sluice_solver_init(struct sluice_solver *solver)
+/* Takes the memory of the search, at the first one. */
+static bool solver_prepare(struct sluice_solver *solver)
 {
-	*solver = (struct sluice_solver){ 0 };
-	/* malloc: untouched until an event needs it */
+	if (solver->items)
+		return true;
+	/* malloc: a large block stays untouched until an event needs it */
 	solver->leaves = malloc(SLUICE_SOLVER_LEAVES * sizeof(*solver->leaves));
 	solver->items = malloc(SLUICE_SOLVER_ITEMS * sizeof(*solver->items));
 	if (solver->leaves && solver->items)
-		return SLUICE_OK;
+		return true;
 	sluice_solver_finish(solver);
-	return SLUICE_ERR_NOMEM;
+	return false;
 }
 
 void sluice_solver_finish(struct sluice_solver *solver)
@@ -424,6 +426,10 @@ static bool search(struct sluice_scratch *scratch, const struct sluice_conj *con
 {
 	struct sluice_solver *solver = &scratch->solver;
 
+	if (!solver_prepare(solver)) {
+		scratch->leaves.out_of_memory = true;
+		return false;
+	}
 	solver->leaf_count = 0;
 	solver->item_count = 0;
 	solver->depth = 0;
