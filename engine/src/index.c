@@ -96,6 +96,14 @@ static struct sluice_entry *entry_find(const struct sluice_entries *entries,
 	return NULL;
 }
 
+/* Whether leaves at its path must have their numbers read. */
+static bool looks_at_numbers(const struct sluice_predicate *predicate)
+{
+	if (predicate->op == SLUICE_OP_BUT)
+		return predicate->but.list[0].op == SLUICE_OP_NUMBER;
+	return predicate->op == SLUICE_OP_NUMBER || predicate->op == SLUICE_OP_NUMERIC;
+}
+
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
@@ -123,6 +131,7 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	if (!sluice_table_insert(&entries->table, hash, entry))
 		goto error_id;
 	entries->bytes += bytes;
+	node->numbers += looks_at_numbers(predicate);
 	return entry;
 
 error_id:
@@ -139,6 +148,7 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
 	entries->bytes -= entry->bytes;
+	entry->node->numbers -= looks_at_numbers(&entry->predicate);
 	free(entry);
 }
 

@@ -12,6 +12,23 @@
 #include "hash.h"
 #include "index.h"
 
+static inline uint64_t sluice_hash_byte(uint64_t hash, unsigned char byte)
+{
+	return (hash ^ byte) * UINT64_C(0x100000001b3);
+}
+static inline uint64_t sluice_hash_bytes(uint64_t hash, struct sluice_str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		hash = sluice_hash_byte(hash, (unsigned char)text.data[i]);
+	return hash;
+}
+static inline uint64_t sluice_hash_finish(uint64_t hash)
+{
+	hash ^= hash >> 32;
+	hash *= UINT64_C(0xd6e8feb86659fd93);
+	return hash ^ hash >> 32;
+}
+
 enum sluice_key_kind {
 	SLUICE_KEY_HASH,   /* by the whole value */
 	SLUICE_KEY_AFFIX,  /* by a beginning or end of it */

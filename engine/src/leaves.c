@@ -98,27 +98,15 @@ enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t no
 	return SLUICE_OK;
 }
 
-void sluice_leaves_add(struct sluice_leaves *leaves, struct sluice_path_node *node,
-                       uint32_t element, const struct sluice_value *value)
+bool sluice_leaves_more(struct sluice_leaves *leaves)
 {
-	struct sluice_chain *chain = &leaves->chains[node->id];
-	uint32_t id = leaves->leaf_count;
-
-	if (id >= leaves->leaf_limit) {
+	if (leaves->leaf_count >= leaves->leaf_limit)
 		leaves->overflow = true;
-		return;
-	}
-	if (id == leaves->leaf_room && !more_leaves(leaves)) {
+	else if (!more_leaves(leaves))
 		leaves->out_of_memory = true;
-		return;
-	}
-	leaves->leaf_count++;
-	leaves->leaves[id] = (struct sluice_leaf){ *value, node, element, SLUICE_NO_LEAF };
-	if (chain->epoch != leaves->epoch)
-		*chain = (struct sluice_chain){ leaves->epoch, id, id };
 	else
-		leaves->leaves[chain->last].next = id;
-	chain->last = id;
+		return true;
+	return false;
 }
 
 uint32_t sluice_leaves_add_array(struct sluice_leaves *leaves, struct sluice_path_node *node)

@@ -75,9 +75,30 @@ void sluice_leaves_finish(struct sluice_leaves *leaves);
  * only when there are more than before. */
 enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t node_limit);
 
-/* Records a leaf at the node. Only its value, node and element are looked at. */
-void sluice_leaves_add(struct sluice_leaves *leaves, struct sluice_path_node *node,
-                       uint32_t element, const struct sluice_value *value);
+/* Makes room for one more leaf; false when there is none (`overflow` or `out_of_memory`). */
+bool sluice_leaves_more(struct sluice_leaves *leaves);
+
+/* Adds a leaf at the node, whose value the caller fills in. NULL when there is no room. */
+static inline struct sluice_leaf *sluice_leaves_add(struct sluice_leaves *leaves,
+                                                    struct sluice_path_node *node, uint32_t element)
+{
+	struct sluice_chain *chain = &leaves->chains[node->id];
+	uint32_t id = leaves->leaf_count;
+
+	if ((id >= leaves->leaf_limit || id == leaves->leaf_room) && !sluice_leaves_more(leaves))
+		return NULL;
+	leaves->leaf_count++;
+	struct sluice_leaf *leaf = &leaves->leaves[id];
+	leaf->node = node;
+	leaf->element = element;
+	leaf->next = SLUICE_NO_LEAF;
+	if (chain->epoch != leaves->epoch)
+		*chain = (struct sluice_chain){ leaves->epoch, id, id };
+	else
+		leaves->leaves[chain->last].next = id;
+	chain->last = id;
+	return leaf;
+}
 
 /* A new array or element; UINT32_MAX (and `overflow` or `out_of_memory`) when there is no room. */
 uint32_t sluice_leaves_add_array(struct sluice_leaves *leaves, struct sluice_path_node *node);

@@ -2,59 +2,25 @@
 /*
  * The tokens of JSON (RFC 8259), checked where they stand. Each function takes a place in the text
  * and its end, and returns the place behind the token, or NULL where it is not well-formed. Inline:
- * they are the inner loop of every event.
- *
- * Runs of plain characters and of digits are passed eight bytes at a time, as one word: a byte that
- * ends the run sets its high bit in a mask. The subtractions may borrow into the byte above, so
- * only the lowest bit of a mask is exact, and only that is used.
+ * they are the inner loop of every event. Runs of plain characters and of digits are passed a block
+ * at a time (lex_block.h), for which the place where the whole text begins must be known.
  */
 #ifndef SLUICE_LEX_H
 #define SLUICE_LEX_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "lex_block.h"
 
-#define LEX_ONES  UINT64_C(0x0101010101010101)
-#define LEX_HIGHS UINT64_C(0x8080808080808080)
+#define LEX_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
-/* Eight bytes, the first one lowest, whatever the machine's order. */
-static inline uint64_t lex_word(const unsigned char *p)
+static inline bool lex_is_space(unsigned char c)
 {
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* Which bytes end a run of plain characters: '"', '\\', a control character, or not ASCII. */
-static inline uint64_t lex_special(uint64_t word)
+/* Behind the white space at p, where something else is known to follow. */
+static inline const unsigned char *lex_gap(const unsigned char *p)
 {
-	uint64_t quote = word ^ (LEX_ONES * '"');
-	uint64_t backslash = word ^ (LEX_ONES * '\\');
-
-	return ((word - LEX_ONES * 0x20) | (quote - LEX_ONES) | (backslash - LEX_ONES) | word) &
-	       LEX_HIGHS;
-}
-
-/* Which bytes are no digits. */
-static inline uint64_t lex_not_digits(uint64_t word)
-{
-	return ((word + LEX_ONES * (0x7F - '9')) | (word - LEX_ONES * '0') | word) & LEX_HIGHS;
-}
-
-/* How many bytes stand before the first marked one. */
-static inline size_t lex_first(uint64_t mask)
-{
-	return (size_t)__builtin_ctzll(mask) / 8;
-}
-
-static inline const unsigned char *lex_space(const unsigned char *p, const unsigned char *end)
-{
-	while (p < end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+	while (!LEX_LIKELY(*p > ' ') && lex_is_space(*p))
 		p++;
 	return p;
 }
@@ -123,18 +89,16 @@ static inline const unsigned char *lex_escape(const unsigned char *p, const unsi
  * p is behind the opening quote; the result is behind the closing one. Sets *escaped when it meets
  * an escape.
  */
-static inline const unsigned char *lex_string(const unsigned char *p, const unsigned char *end,
-                                              bool *escaped)
+static inline const unsigned char *lex_string(const unsigned char *p, const unsigned char *begin,
+                                              const unsigned char *end, bool *escaped)
 {
 	for (;;) {
-		while (end - p >= 8) {
-			uint64_t special = lex_special(lex_word(p));
-			if (special) {
-				p += lex_first(special);
-				break;
-			}
-			p += 8;
+		uint64_t special = lex_special_at(p, begin, end);
+		if (!special) {
+			p += LEX_BLOCK;
+			continue;
 		}
+		p += lex_first(special);
 		if (p >= end)
 			return NULL;
 		if (*p == '"')
@@ -146,8 +110,6 @@ static inline const unsigned char *lex_string(const unsigned char *p, const unsi
 			do
 				p = lex_utf8(p, end);
 			while (p && p < end && *p >= 0x80);
-		} else if (*p >= 0x20) {
-			p++; /* one of the last seven bytes */
 		} else {
 			return NULL;
 		}
@@ -156,49 +118,89 @@ static inline const unsigned char *lex_string(const unsigned char *p, const unsi
 	}
 }
 
-static inline const unsigned char *lex_digits(const unsigned char *p, const unsigned char *end)
+/* How a number is spelled: "-12.5e3" has 2 digits, 1 in its fraction, and an exponent. */
+struct lex_number {
+	const unsigned char *digits; /* behind the sign */
+	size_t integer, fraction;    /* digits before and behind the point */
+	bool exponent;
+};
+
+/* Behind the digits at p. */
+static inline const unsigned char *lex_digits(const unsigned char *p, const unsigned char *begin,
+                                              const unsigned char *end)
 {
-	while (end - p >= 8) {
-		uint64_t other = lex_not_digits(lex_word(p));
-		if (other)
-			return p + lex_first(other);
-		p += 8;
-	}
-	while (p < end && *p >= '0' && *p <= '9')
-		p++;
-	return p;
+	uint64_t other;
+
+	while (!(other = lex_not_digit_at(p, begin, end)))
+		p += LEX_BLOCK;
+	return p + lex_first(other);
 }
 
-/* p is at '-' or a digit (section 6). */
-static inline const unsigned char *lex_number(const unsigned char *p, const unsigned char *end)
+static inline bool lex_begins_number(unsigned char c)
 {
-	const unsigned char *start;
+	return (unsigned char)(c - '0') <= 9 || c == '-';
+}
 
-	if (*p == '-')
-		p++;
-	start = p;
-	if (p < end && *p == '0')
-		p++;
-	else
-		p = lex_digits(p, end);
-	if (p == start)
+/* lex_number for what the one block at hand does not settle. */
+static __attribute__((noinline, cold, unused)) const unsigned char *lex_long_number(
+        const unsigned char *p, const unsigned char *begin, const unsigned char *end,
+        struct lex_number *number)
+{
+	const unsigned char *start = p;
+
+	p = lex_digits(p, begin, end);
+	*number = (struct lex_number){ .digits = start, .integer = (size_t)(p - start) };
+	if (number->integer == 0 || (*start == '0' && number->integer > 1))
 		return NULL;
 	if (p < end && *p == '.') {
 		start = ++p;
-		p = lex_digits(p, end);
-		if (p == start)
+		p = lex_digits(p, begin, end);
+		number->fraction = (size_t)(p - start);
+		if (number->fraction == 0)
 			return NULL;
 	}
 	if (p < end && (*p | 0x20) == 'e') {
+		number->exponent = true;
 		p++;
 		if (p < end && (*p == '+' || *p == '-'))
 			p++;
 		start = p;
-		p = lex_digits(p, end);
+		p = lex_digits(p, begin, end);
 		if (p == start)
 			return NULL;
 	}
 	return p;
+}
+
+/* p is at '-' or a digit (section 6). */
+static inline const unsigned char *lex_number(const unsigned char *p, const unsigned char *begin,
+                                              const unsigned char *end, struct lex_number *number)
+{
+	p += *p == '-';
+#if LEX_SIMD
+	if (LEX_LIKELY(end - p > LEX_BLOCK)) {
+		/* a mark where the integer ends, and one where the fraction does */
+		uint64_t other = lex_not_digit(lex_load(p));
+		size_t length = other ? lex_first(other) : 0;
+		if (length == 0 || (*p == '0' && length > 1))
+			goto odd;
+		number->digits = p;
+		number->integer = length;
+		number->fraction = 0;
+		number->exponent = false;
+		if (p[length] == '.') {
+			other &= other - 1;
+			length = other ? lex_first(other) : 0;
+			if (length <= number->integer + 1)
+				goto odd;
+			number->fraction = length - number->integer - 1;
+		}
+		if ((p[length] | 0x20) != 'e')
+			return p + length;
+	}
+odd:
+#endif
+	return lex_long_number(p, begin, end, number);
 }
 
 /* The word true, false or null; p is at its first letter. */
@@ -210,8 +212,5 @@ static inline const unsigned char *lex_literal(const unsigned char *p, const uns
 		return p + 4;
 	return NULL;
 }
-
-#undef LEX_ONES
-#undef LEX_HIGHS
 
 #endif

@@ -96,11 +96,14 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 static void record(struct sluice_scratch *scratch, struct sluice_path_node *node,
                    enum sluice_json_type type, struct sluice_str text)
 {
-	struct sluice_value value = { .type = type, .text = text };
+	struct sluice_leaf *leaf = sluice_leaves_add(&scratch->leaves, node, 0);
 
+	if (!leaf)
+		return;
+	leaf->value.type = type;
+	leaf->value.text = text;
 	if (type == SLUICE_JSON_NUMBER)
-		sluice_number_read(text, &value.number);
-	sluice_leaves_add(&scratch->leaves, node, 0, &value);
+		sluice_number_read(text, &leaf->value.number);
 }
 
 static struct sluice_path_node *metadata_node(const struct sluice_scratch *scratch, unsigned bit)

@@ -40,7 +40,7 @@ error:
 
 static uint64_t id_hash(uint64_t id)
 {
-	return sluice_hash_finish(sluice_hash_start(id));
+	return sluice_hash_number(id);
 }
 
 static struct sluice_rule_set *find_rule(const struct sluice_matcher *matcher, uint64_t id)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "number.h"
 
+#include "lex.h"
+
 enum { HEAD_DIGITS = 19 }; /* as many as always fit into 64 bits */
 
 /* Past this a written exponent is no longer told apart; no text is long enough to bring it back. */
@@ -79,6 +81,92 @@ void sluice_number_read(struct sluice_str text, struct sluice_number *number)
 		number->exponent = SLUICE_NUMBER_MAX_EXPONENT;
 	if (number->exponent < -SLUICE_NUMBER_MAX_EXPONENT)
 		number->exponent = -SLUICE_NUMBER_MAX_EXPONENT;
+}
+
+static const uint64_t powers[HEAD_DIGITS + 1] = {
+	UINT64_C(1),
+	UINT64_C(10),
+	UINT64_C(100),
+	UINT64_C(1000),
+	UINT64_C(10000),
+	UINT64_C(100000),
+	UINT64_C(1000000),
+	UINT64_C(10000000),
+	UINT64_C(100000000),
+	UINT64_C(1000000000),
+	UINT64_C(10000000000),
+	UINT64_C(100000000000),
+	UINT64_C(1000000000000),
+	UINT64_C(10000000000000),
+	UINT64_C(100000000000000),
+	UINT64_C(1000000000000000),
+	UINT64_C(10000000000000000),
+	UINT64_C(100000000000000000),
+	UINT64_C(1000000000000000000),
+	UINT64_C(10000000000000000000),
+};
+
+/* How many digits a number has that is not 0. */
+static unsigned count_digits(uint64_t value)
+{
+	/* 1233 / 4096 is log10(2), exact enough for 64 bits */
+	unsigned guess = (64 - (unsigned)__builtin_clzll(value)) * 1233 >> 12;
+
+	return guess + (value >= powers[guess]);
+}
+
+/*
+ * The value of the last `count` (1 to 8) of the eight digits at p: pairs are joined, then pairs of
+ * pairs, then those. What stands before them is no matter.
+ */
+static uint64_t eight_digits(const unsigned char *p, size_t count)
+{
+	uint64_t word = 0;
+
+	for (int i = 7; i >= 0; i--) /* compiles to a load */
+		word = word << 8 | p[i];
+	/* masked before it is subtracted: what stands before could borrow */
+	uint64_t kept = ~UINT64_C(0) << (8 - count) * 8;
+	word = (word & kept) - (UINT64_C(0x3030303030303030) & kept);
+	word = word * 10 + (word >> 8);
+	return ((word & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+	        (word >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001)) >>
+	       32;
+}
+
+/* The value of at most 19 digits, before the first of which at least seven bytes can be read. */
+static uint64_t read_digits(const unsigned char *digits, size_t count)
+{
+	uint64_t value = 0;
+	size_t first = count % 8;
+
+	if (first)
+		value = eight_digits(digits + first - 8, first);
+	for (size_t at = first; at < count; at += 8)
+		value = value * powers[8] + eight_digits(digits + at, 8);
+	return value;
+}
+
+void sluice_number_read_lexed(struct sluice_str text, const struct lex_number *lexed,
+                              const unsigned char *begin, struct sluice_number *number)
+{
+	size_t written = lexed->integer + lexed->fraction;
+
+	if (lexed->exponent || written > HEAD_DIGITS || lexed->digits - begin < 8) {
+		sluice_number_read(text, number);
+		return;
+	}
+	uint64_t value = read_digits(lexed->digits, lexed->integer);
+	if (lexed->fraction)
+		value = value * powers[lexed->fraction] +
+		        read_digits(lexed->digits + lexed->integer + 1, lexed->fraction);
+	*number = (struct sluice_number){ 0 };
+	if (value == 0)
+		return;
+	unsigned digits = count_digits(value);
+	number->sign = *text.data == '-' ? -1 : 1;
+	number->exponent = (int64_t)digits - (int64_t)lexed->fraction;
+	number->head = value * powers[HEAD_DIGITS - digits];
 }
 
 /* The digit at *at of a tail, or -1 at its end; *at is moved behind it. */

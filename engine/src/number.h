@@ -21,6 +21,8 @@
 /* Exponents saturate at ± this, so that none costs more than its digits. */
 #define SLUICE_NUMBER_MAX_EXPONENT INT64_C(1000000000000000000)
 
+struct lex_number;
+
 struct sluice_number {
 	int8_t sign; /* -1, 0 (zero: everything else is 0 too), 1 */
 	int64_t exponent;
@@ -32,6 +34,13 @@ struct sluice_number {
 /* Reads a number's text, which must be well-formed by RFC 8259's grammar (the scanner has checked
  * it). */
 void sluice_number_read(struct sluice_str text, struct sluice_number *number);
+
+/*
+ * The same, where the scanner has just passed it: `text` is what `lexed` was read from, and stands in
+ * a text that begins at `begin`.
+ */
+void sluice_number_read_lexed(struct sluice_str text, const struct lex_number *lexed,
+                              const unsigned char *begin, struct sluice_number *number);
 
 /* <0, 0, >0 */
 int sluice_number_compare(const struct sluice_number *a, const struct sluice_number *b);

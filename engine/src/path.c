@@ -3,40 +3,6 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
-
-static uint64_t segment_hash(const struct sluice_path_node *parent, struct sluice_str segment)
-{
-	return sluice_hash_finish(sluice_hash_bytes(sluice_hash_start(parent->id), segment));
-}
-
-/* The filter's bit for a segment, or for a key that begins with it. */
-static uint64_t filter_bit(struct sluice_str text)
-{
-	unsigned first = 0, second = 0;
-
-	if (text.len > 0 && text.data[0] != '.') {
-		first = (unsigned char)text.data[0];
-		if (text.len > 1 && text.data[1] != '.')
-			second = (unsigned char)text.data[1];
-	}
-	return UINT64_C(1) << ((first + second * 5) & 63);
-}
-
-static struct sluice_path_node *find_child(const struct sluice_path_trie *trie,
-                                           const struct sluice_path_node *parent,
-                                           struct sluice_str segment, uint64_t hash)
-{
-	struct sluice_cursor cursor = { 0 };
-	struct sluice_path_node *node;
-
-	while ((node = sluice_table_next(&trie->table, hash, &cursor)))
-		if (node->parent == parent && node->segment_len == segment.len &&
-		    memcmp(node->segment, segment.data, segment.len) == 0)
-			return node;
-	return NULL;
-}
-
 /* Cuts the first segment off *rest; *more says whether a dot, and so another segment, followed. */
 static struct sluice_str cut_segment(struct sluice_str *rest, bool *more)
 {
@@ -59,19 +25,17 @@ struct sluice_path_node *sluice_path_walk(const struct sluice_path_trie *trie,
 	bool more = true;
 
 	while (more && from) {
-		if (!(from->child_filter & filter_bit(key)))
-			return NULL;
-		struct sluice_str segment = cut_segment(&key, &more);
-		from = find_child(trie, from, segment, segment_hash(from, segment));
+		struct sluice_segment segment = sluice_segment_of(cut_segment(&key, &more));
+		from = sluice_path_child(trie, from, &segment);
 	}
 	return (struct sluice_path_node *)from;
 }
 
 static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
                                             struct sluice_path_node *parent,
-                                            struct sluice_str segment, uint64_t hash)
+                                            const struct sluice_segment *segment)
 {
-	size_t size = sizeof(struct sluice_path_node) + segment.len;
+	size_t size = sizeof(struct sluice_path_node) + segment->text.len;
 	struct sluice_path_node *node = calloc(1, size);
 
 	if (!node)
@@ -81,10 +45,13 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 		return NULL;
 	}
 	node->parent = parent;
-	node->hash = hash;
-	node->segment_len = (uint32_t)segment.len;
-	if (segment.len)
-		memcpy(node->segment, segment.data, segment.len);
+	node->head = segment->head;
+	node->tail = segment->tail;
+	node->seed = sluice_hash_start(node->id);
+	node->segment_len = (uint32_t)segment->text.len;
+	if (segment->text.len)
+		memcpy(node->segment, segment->text.data, segment->text.len);
+	uint64_t hash = parent ? sluice_segment_hash(parent, segment) : 0;
 	if (parent && !sluice_table_insert(&trie->table, hash, node)) {
 		sluice_ids_give(&trie->ids, node->id);
 		free(node);
@@ -92,7 +59,7 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 	}
 	if (parent) {
 		parent->children++;
-		parent->child_filter |= filter_bit(segment);
+		parent->child_filter |= sluice_path_bit(segment->text);
 	}
 	trie->bytes += size;
 	return node;
@@ -101,7 +68,7 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 enum sluice_status sluice_path_trie_init(struct sluice_path_trie *trie)
 {
 	*trie = (struct sluice_path_trie){ 0 };
-	trie->root = node_create(trie, NULL, SLUICE_STR(""), 0);
+	trie->root = node_create(trie, NULL, &(struct sluice_segment){ .text = SLUICE_STR("") });
 	if (trie->root)
 		return SLUICE_OK;
 	sluice_path_trie_finish(trie);
@@ -121,7 +88,10 @@ static void prune(struct sluice_path_trie *trie, struct sluice_path_node *node)
 {
 	while (node->parent && node->named == 0 && node->children == 0) {
 		struct sluice_path_node *parent = node->parent;
-		sluice_table_remove(&trie->table, node->hash, node);
+		struct sluice_segment segment = { { node->segment, node->segment_len },
+			                          node->head,
+			                          node->tail };
+		sluice_table_remove(&trie->table, sluice_segment_hash(parent, &segment), node);
 		sluice_ids_give(&trie->ids, node->id);
 		trie->bytes -= sizeof(*node) + node->segment_len;
 		if (--parent->children == 0)
@@ -137,11 +107,10 @@ struct sluice_path_node *sluice_path_claim(struct sluice_path_trie *trie, struct
 	bool more = true;
 
 	while (more) {
-		struct sluice_str segment = cut_segment(&path, &more);
-		uint64_t hash = segment_hash(node, segment);
-		struct sluice_path_node *child = find_child(trie, node, segment, hash);
+		struct sluice_segment segment = sluice_segment_of(cut_segment(&path, &more));
+		struct sluice_path_node *child = sluice_path_child(trie, node, &segment);
 		if (!child)
-			child = node_create(trie, node, segment, hash);
+			child = node_create(trie, node, &segment);
 		if (!child) {
 			prune(trie, node);
 			return NULL;

@@ -17,11 +17,12 @@ struct frame {
 };
 
 struct scanner {
-	const unsigned char *at;
+	const unsigned char *begin;
 	const unsigned char *end;
 	const struct sluice_path_trie *trie;
 	struct sluice_leaves *leaves;
-	unsigned depth; /* open containers; frames[depth - 1] is the innermost */
+	unsigned depth;       /* open containers; frames[depth - 1] is the innermost */
+	unsigned open_arrays; /* of them */
 	bool too_deep;
 	struct frame frames[SLUICE_EVENT_MAX_NESTING];
 };
@@ -71,130 +72,174 @@ static uint32_t current_element(struct scanner *s)
 	return element;
 }
 
-static void record(struct scanner *s, struct sluice_path_node *node, enum sluice_json_type type,
-                   struct sluice_str text)
+/* A leaf's value is put together by the caller; what it stands in is found here. */
+static struct sluice_leaf *record(struct scanner *s, struct sluice_path_node *node,
+                                  enum sluice_json_type type, const unsigned char *start,
+                                  const unsigned char *behind)
 {
-	struct sluice_value value = { .type = type, .text = text };
+	uint32_t element = s->open_arrays ? current_element(s) : 0;
+	struct sluice_leaf *leaf =
+	        s->leaves->overflow ? NULL : sluice_leaves_add(s->leaves, node, element);
 
-	if (s->leaves->overflow)
-		return;
-	if (type == SLUICE_JSON_NUMBER)
-		sluice_number_read(text, &value.number);
-	sluice_leaves_add(s->leaves, node, current_element(s), &value);
+	if (leaf) {
+		leaf->value.type = type;
+		leaf->value.text =
+		        (struct sluice_str){ (const char *)start, (size_t)(behind - start) };
+	}
+	return leaf;
 }
 
-static bool push(struct scanner *s, struct sluice_path_node *node, bool is_array)
+static struct frame *push(struct scanner *s, struct sluice_path_node *node, bool is_array)
 {
 	if (s->depth == SLUICE_EVENT_MAX_NESTING) {
 		s->too_deep = true;
-		return false;
+		return NULL;
 	}
-	bool is_element = s->depth > 0 && s->frames[s->depth - 1].is_array;
-	s->frames[s->depth++] =
-	        (struct frame){ node, UINT32_MAX, UINT32_MAX, is_array, is_element };
-	return true;
+	struct frame *frame = &s->frames[s->depth];
+	*frame = (struct frame){ node, UINT32_MAX, UINT32_MAX, is_array,
+		                 s->depth > 0 && s->frames[s->depth - 1].is_array };
+	s->depth++;
+	s->open_arrays += is_array;
+	return frame;
 }
 
 static void pop(struct scanner *s)
 {
 	const struct frame *frame = &s->frames[--s->depth];
 
+	s->open_arrays -= frame->is_array;
 	if (frame->element != UINT32_MAX)
 		s->leaves->elements[frame->element].end = s->leaves->leaf_count;
 	if (frame->array != UINT32_MAX)
 		s->leaves->arrays[frame->array].end = s->leaves->leaf_count;
 }
 
-/* The node that a member of the innermost object stands at, or NULL. Nothing in a payload stands
- * below $mqtt. */
-static struct sluice_path_node *member_node(struct scanner *s, struct sluice_str key, bool escaped)
-{
-	struct sluice_path_node *parent = s->frames[s->depth - 1].node;
+/* A key, as far as finding its node goes. */
+struct key {
+	struct sluice_str text;
+	bool plain; /* neither escapes nor dots in it */
+};
 
-	if (!parent || parent->children == 0)
+/* p is behind the opening quote; the result is behind the closing one, or NULL. */
+static inline const unsigned char *lex_key(const unsigned char *p, const unsigned char *begin,
+                                           const unsigned char *end, struct key *key)
+{
+	bool escaped = false;
+
+	if (end - p >= LEX_BLOCK) {
+		lex_block block = lex_load(p);
+		uint64_t special = lex_special(block);
+		if (special) {
+			size_t len = lex_first(special);
+			if (p[len] == '"') {
+				uint64_t before = (special & (0 - special)) - 1;
+				key->text = (struct sluice_str){ (const char *)p, len };
+				key->plain = (lex_dot(block) & before) == 0;
+				return p + len + 1;
+			}
+		}
+	}
+	const unsigned char *behind = lex_string(p, begin, end, &escaped);
+	if (!behind)
 		return NULL;
-	if (escaped)
+	key->text = (struct sluice_str){ (const char *)p, (size_t)(behind - 1 - p) };
+	key->plain = !escaped && !memchr(p, '.', key->text.len);
+	return behind;
+}
+
+static bool is_metadata(const struct scanner *s, const struct sluice_path_node *parent,
+                        struct sluice_str key)
+{
+	return parent == s->trie->root && key.len >= 5 && memcmp(key.data, "$mqtt", 5) == 0 &&
+	       (key.len == 5 || key.data[5] == '.');
+}
+
+/* The node of a key with dots or, perhaps, escapes. */
+static struct sluice_path_node *odd_member(struct scanner *s, struct sluice_path_node *parent,
+                                           struct sluice_str key)
+{
+	if (key.len && memchr(key.data, '\\', key.len))
 		key = decode(s, key);
-	if (parent == s->trie->root && key.len >= 5 && memcmp(key.data, "$mqtt", 5) == 0 &&
-	    (key.len == 5 || key.data[5] == '.'))
+	return is_metadata(s, parent, key) ? NULL : sluice_path_walk(s->trie, parent, key);
+}
+
+/* The node that a member stands at, or NULL. Nothing in a payload stands below $mqtt. */
+static inline struct sluice_path_node *member_node(struct scanner *s,
+                                                   struct sluice_path_node *parent,
+                                                   const struct key *key)
+{
+	if (!key->plain)
+		return odd_member(s, parent, key->text);
+	if (!(parent->child_filter & sluice_path_bit(key->text)))
 		return NULL;
-	return sluice_path_walk(s->trie, parent, key);
+	struct sluice_segment segment = sluice_segment_of(key->text);
+	struct sluice_path_node *node = sluice_path_child(s->trie, parent, &segment);
+	return node && is_metadata(s, parent, key->text) ? NULL : node;
 }
 
 /* --- what no rule names --- */
 
 /*
- * Passes the value at p, checked but not looked at. Open containers are bits: 1 for an object. This
- * is the whole cost of an event in which no rule is interested, so it keeps everything in
- * registers.
+ * The text ends in a bracket, or it is refused at once. So while a container is open, something
+ * follows each token but a closing bracket, and only behind these is the text's end looked for.
+ *
+ * Passes the object or array at p, checked but not looked at. Open containers are bits: 1 for an
+ * object. This is most of the cost of an event in which few rules are interested, so it keeps
+ * everything in registers.
  */
-static const unsigned char *skip_value(struct scanner *s, const unsigned char *p)
+static const unsigned char *skip_container(struct scanner *s, const unsigned char *p)
 {
-	const unsigned char *const end = s->end;
+	const unsigned char *const begin = s->begin, *const end = s->end;
 	uint64_t objects[SLUICE_EVENT_MAX_NESTING / 64];
 	const unsigned room = SLUICE_EVENT_MAX_NESTING - s->depth;
 	unsigned depth = 0;
-	bool escaped, object = false;
+	bool escaped, object;
+	struct lex_number number;
 
+open:
+	if (depth == room) {
+		s->too_deep = true;
+		return NULL;
+	}
+	object = *p == '{';
+	if (depth % 64 == 0)
+		objects[depth / 64] = 0;
+	objects[depth / 64] = (objects[depth / 64] & ~(UINT64_C(1) << depth % 64)) |
+	                      (uint64_t)object << depth % 64;
+	depth++;
+	p = lex_gap(p + 1);
+	if (*p == (object ? '}' : ']'))
+		goto close;
+	if (!object)
+		goto value;
+member:
+	if (*p != '"')
+		return NULL;
+	p = lex_string(p + 1, begin, end, &escaped);
+	if (!p)
+		return NULL;
+	p = lex_gap(p);
+	if (*p != ':')
+		return NULL;
+	p = lex_gap(p + 1);
 value:
-	switch (*p) {
-	case '{':
-	case '[':
-		if (depth == room) {
-			s->too_deep = true;
-			return NULL;
-		}
-		object = *p == '{';
-		if (object)
-			objects[depth / 64] |= UINT64_C(1) << depth % 64;
-		else
-			objects[depth / 64] &= ~(UINT64_C(1) << depth % 64);
-		depth++;
-		p = lex_space(p + 1, end);
-		if (p == end)
-			return NULL;
-		if (*p == (object ? '}' : ']'))
-			goto close;
+	if (lex_begins_number(*p))
+		p = lex_number(p, begin, end, &number);
+	else if (*p == '"')
+		p = lex_string(p + 1, begin, end, &escaped);
+	else if (*p == '{' || *p == '[')
+		goto open;
+	else
+		p = lex_literal(p, end);
+	if (!p)
+		return NULL;
+next:
+	p = lex_gap(p);
+	if (*p == ',') {
+		p = lex_gap(p + 1);
 		if (object)
 			goto member;
 		goto value;
-	case '"':
-		p = lex_string(p + 1, end, &escaped);
-		break;
-	case 't':
-	case 'f':
-	case 'n':
-		p = lex_literal(p, end);
-		break;
-	case '-':
-	case '0':
-	case '1':
-	case '2':
-	case '3':
-	case '4':
-	case '5':
-	case '6':
-	case '7':
-	case '8':
-	case '9':
-		p = lex_number(p, end);
-		break;
-	default:
-		return NULL;
-	}
-	if (!p || depth == 0)
-		return p;
-next:
-	p = lex_space(p, end);
-	if (p == end)
-		return NULL;
-	if (*p == ',') {
-		p = lex_space(p + 1, end);
-		if (p == end)
-			return NULL;
-		if (!object)
-			goto value;
-		goto member;
 	}
 	if (*p != (object ? '}' : ']'))
 		return NULL;
@@ -202,159 +247,128 @@ close:
 	p++;
 	if (--depth == 0)
 		return p;
-	object = objects[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
-	goto next;
-member:
-	if (*p != '"')
-		return NULL;
-	p = lex_string(p + 1, end, &escaped);
-	if (!p)
-		return NULL;
-	p = lex_space(p, end);
-	if (p == end || *p != ':')
-		return NULL;
-	p = lex_space(p + 1, end);
 	if (p == end)
 		return NULL;
-	goto value;
+	object = objects[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
+	goto next;
 }
 
 /* --- what some rule names, or something below --- */
 
-/* A scalar, or the opening of a container (which is pushed). */
-static bool scan_value(struct scanner *s, struct sluice_path_node *node)
+/* A scalar at a path that may be a leaf's, or, where node is NULL, is none. */
+static inline const unsigned char *scan_scalar(struct scanner *s, struct sluice_path_node *node,
+                                               const unsigned char *p)
 {
-	const unsigned char *start = s->at;
 	const unsigned char *behind;
-	enum sluice_json_type type;
-	bool escaped = false;
+	struct sluice_leaf *leaf;
 
-	if (!node) {
-		s->at = skip_value(s, start);
-		return s->at != NULL;
-	}
-	switch (*start) {
-	case '{':
-	case '[':
-		s->at++;
-		return push(s, node, *start == '[');
-	case '"':
-		type = SLUICE_JSON_STRING;
-		behind = lex_string(start + 1, s->end, &escaped);
-		break;
-	case 't':
-	case 'f':
-	case 'n':
-		type = *start == 't'   ? SLUICE_JSON_TRUE
-		       : *start == 'f' ? SLUICE_JSON_FALSE
-		                       : SLUICE_JSON_NULL;
-		behind = lex_literal(start, s->end);
-		break;
-	default:
-		type = SLUICE_JSON_NUMBER;
-		if (*start != '-' && (*start < '0' || *start > '9'))
-			return false;
-		behind = lex_number(start, s->end);
-		break;
-	}
-	if (!behind)
-		return false;
-	s->at = behind;
-	if (node->named == 0)
-		return true;
-	struct sluice_str text = { (const char *)start, (size_t)(behind - start) };
-	if (type == SLUICE_JSON_STRING) {
-		text = (struct sluice_str){ text.data + 1, text.len - 2 };
-		if (escaped)
-			text = decode(s, text);
-	}
-	record(s, node, type, text);
-	return true;
-}
-
-/* The member or element at s->at, as far as scan_value goes. */
-static bool scan_item(struct scanner *s)
-{
-	const struct frame *frame = &s->frames[s->depth - 1];
-	struct sluice_path_node *node = frame->node;
-
-	if (!frame->is_array) {
-		const unsigned char *start = s->at + 1;
+	if (*p == '"') {
 		bool escaped = false;
-		if (s->at >= s->end || *s->at != '"')
-			return false;
-		const unsigned char *behind = lex_string(start, s->end, &escaped);
-		if (!behind)
-			return false;
-		node = member_node(
-		        s, (struct sluice_str){ (const char *)start, (size_t)(behind - 1 - start) },
-		        escaped);
-		s->at = lex_space(behind, s->end);
-		if (s->at >= s->end || *s->at != ':')
-			return false;
-		s->at = lex_space(s->at + 1, s->end);
+		behind = lex_string(p + 1, s->begin, s->end, &escaped);
+		if (!behind || !node || node->named == 0)
+			return behind;
+		leaf = record(s, node, SLUICE_JSON_STRING, p + 1, behind - 1);
+		if (leaf && escaped)
+			leaf->value.text = decode(s, leaf->value.text);
+	} else if (lex_begins_number(*p)) {
+		struct lex_number number;
+		behind = lex_number(p, s->begin, s->end, &number);
+		if (!behind || !node || node->named == 0)
+			return behind;
+		leaf = record(s, node, SLUICE_JSON_NUMBER, p, behind);
+		if (leaf && node->numbers)
+			sluice_number_read_lexed(leaf->value.text, &number, s->begin,
+			                         &leaf->value.number);
+	} else {
+		behind = lex_literal(p, s->end);
+		if (behind && node && node->named)
+			record(s, node,
+			       *p == 't'   ? SLUICE_JSON_TRUE
+			       : *p == 'f' ? SLUICE_JSON_FALSE
+			                   : SLUICE_JSON_NULL,
+			       p, behind);
 	}
-	return s->at < s->end && scan_value(s, node);
+	return behind;
 }
 
 /*
- * Closes what ends here and goes on to the next item, until a container opens (true) or all are
- * closed.
+ * The object or array at p, at a path that some rule names something at or below. Returns what is
+ * behind it, or NULL.
  */
-static bool scan_items(struct scanner *s, bool *well_formed)
+static const unsigned char *scan_container(struct scanner *s, struct sluice_path_node *node,
+                                           const unsigned char *p)
 {
-	for (;;) {
-		s->at = lex_space(s->at, s->end);
-		if (s->at >= s->end)
-			break;
-		unsigned depth = s->depth;
-		if (*s->at == (s->frames[depth - 1].is_array ? ']' : '}')) {
-			s->at++;
-			pop(s);
-			if (s->depth > 0)
-				continue;
-			*well_formed = true;
-			return false;
-		}
-		if (*s->at != ',')
-			break;
-		s->at = lex_space(s->at + 1, s->end);
-		if (!scan_item(s))
-			break;
-		if (s->depth > depth)
-			return true;
+	const unsigned char *const begin = s->begin, *const end = s->end;
+	struct frame *frame;
+	struct key key;
+
+open:
+	frame = push(s, node, *p == '[');
+	if (!frame)
+		return NULL;
+	p = lex_gap(p + 1);
+	if (*p == (frame->is_array ? ']' : '}'))
+		goto close;
+	if (frame->is_array)
+		goto value;
+member:
+	if (*p != '"')
+		return NULL;
+	p = lex_key(p + 1, begin, end, &key);
+	if (!p)
+		return NULL;
+	p = lex_gap(p);
+	if (*p != ':')
+		return NULL;
+	p = lex_gap(p + 1);
+	node = member_node(s, frame->node, &key);
+value:
+	if (*p == '{' || *p == '[') {
+		/* where no rule names anything below, an object holds no leaf */
+		if (node && (*p == '[' || node->children))
+			goto open;
+		p = skip_container(s, p);
+	} else {
+		p = scan_scalar(s, node, p);
 	}
-	*well_formed = false;
-	return false;
+	if (!p)
+		return NULL;
+next:
+	p = lex_gap(p);
+	if (*p == ',') {
+		p = lex_gap(p + 1);
+		if (!frame->is_array)
+			goto member;
+		node = frame->node;
+		goto value;
+	}
+	if (*p != (frame->is_array ? ']' : '}'))
+		return NULL;
+close:
+	p++;
+	pop(s);
+	if (s->depth == 0)
+		return p;
+	if (p == end)
+		return NULL;
+	frame = &s->frames[s->depth - 1];
+	goto next;
 }
 
-static bool scan_document(struct scanner *s, struct sluice_path_node *value)
+/* The whole text, from which white space around it was cut. */
+static bool scan_document(struct scanner *s, struct sluice_path_node *node)
 {
-	bool well_formed = true;
+	const unsigned char *p = s->begin;
 
-	if (!scan_value(s, *s->at == '{' ? s->trie->root : value))
-		return false;
-	/*
-	 * At the head of the loop a container was just opened: it closes at once, or has a first
-	 * item.
-	 */
-	for (bool opened = s->depth > 0; opened;) {
-		unsigned depth = s->depth;
-		s->at = lex_space(s->at, s->end);
-		if (s->at >= s->end)
-			return false;
-		if (*s->at != (s->frames[depth - 1].is_array ? ']' : '}')) {
-			if (!scan_item(s))
-				return false;
-			if (s->depth > depth)
-				continue;
-		}
-		opened = scan_items(s, &well_formed);
-	}
-	if (!well_formed)
-		return false;
-	s->at = lex_space(s->at, s->end);
-	return s->at == s->end;
+	if (*p != '{' && *p != '[')
+		p = scan_scalar(s, node, p);
+	else if (s->end[-1] != '}' && s->end[-1] != ']')
+		return false; /* what is open at the end is never closed */
+	else if (node && (*p == '[' || node->children))
+		p = scan_container(s, node, p);
+	else
+		p = skip_container(s, p);
+	return p == s->end;
 }
 
 enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
@@ -364,17 +378,22 @@ enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
 	struct scanner s;
 
 	/* The frames are written before they are read: zeroing 12 KiB an event would be seen. */
-	s.end = (const unsigned char *)text.data + text.len;
-	s.at = lex_space((const unsigned char *)text.data, s.end);
+	s.begin = (const unsigned char *)text.data;
+	s.end = s.begin + text.len;
+	while (s.begin < s.end && lex_is_space(*s.begin))
+		s.begin++;
+	while (s.begin < s.end && lex_is_space(s.end[-1]))
+		s.end--;
 	s.trie = trie;
 	s.leaves = leaves;
 	s.depth = 0;
+	s.open_arrays = 0;
 	s.too_deep = false;
 
-	if (s.at == s.end)
+	if (s.begin == s.end)
 		return SLUICE_SCAN_BAD;
-	bool object = *s.at == '{';
-	if (scan_document(&s, value))
+	bool object = *s.begin == '{';
+	if (scan_document(&s, object ? trie->root : value))
 		return object ? SLUICE_SCAN_OBJECT : SLUICE_SCAN_OTHER;
 	return s.too_deep ? SLUICE_SCAN_TOO_DEEP : SLUICE_SCAN_BAD;
 }

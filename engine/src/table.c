@@ -9,8 +9,7 @@ enum {
 	                         in changes */
 };
 
-/* In `old` only: an entry that was moved or removed; probes go on past it. */
-static char gone;
+char sluice_table_gone;
 
 void sluice_table_finish(struct sluice_table *table)
 {
@@ -36,9 +35,9 @@ static void move_some(struct sluice_table *table, size_t moves)
 		return;
 	for (; moves > 0 && table->moved <= old->mask; moves--, table->moved++) {
 		struct sluice_slot *slot = &old->slots[table->moved];
-		if (slot->entry && slot->entry != &gone) {
+		if (slot->entry && slot->entry != &sluice_table_gone) {
 			put(&table->now, slot->hash, slot->entry);
-			slot->entry = &gone;
+			slot->entry = &sluice_table_gone;
 			old->used--;
 		}
 	}
@@ -112,7 +111,7 @@ void sluice_table_remove(struct sluice_table *table, uint64_t hash, const void *
 		close_hole(&table->now, at);
 		table->now.used--;
 	} else if ((at = find(&table->old, hash, entry)) != SIZE_MAX) {
-		table->old.slots[at].entry = &gone;
+		table->old.slots[at].entry = &sluice_table_gone;
 		table->old.used--;
 	}
 	move_some(table, MOVES_PER_CHANGE);
@@ -136,7 +135,7 @@ static void each_slot(const struct sluice_slots *slots, void (*fn)(void *arg, vo
                       void *arg)
 {
 	for (size_t at = 0; slots->slots && at <= slots->mask; at++)
-		if (slots->slots[at].entry && slots->slots[at].entry != &gone)
+		if (slots->slots[at].entry && slots->slots[at].entry != &sluice_table_gone)
 			fn(arg, slots->slots[at].entry);
 }
 
@@ -145,24 +144,4 @@ void sluice_table_each(const struct sluice_table *table, void (*fn)(void *arg, v
 {
 	each_slot(&table->now, fn, arg);
 	each_slot(&table->old, fn, arg);
-}
-
-void *sluice_table_next(const struct sluice_table *table, uint64_t hash,
-                        struct sluice_cursor *cursor)
-{
-	for (;;) {
-		const struct sluice_slots *slots = cursor->in_old ? &table->old : &table->now;
-		while (slots->slots && cursor->step <= slots->mask) {
-			const struct sluice_slot *slot =
-			        &slots->slots[(hash + cursor->step) & slots->mask];
-			if (!slot->entry)
-				break;
-			cursor->step++;
-			if (slot->hash == hash && slot->entry != &gone)
-				return slot->entry;
-		}
-		if (cursor->in_old)
-			return NULL;
-		*cursor = (struct sluice_cursor){ .in_old = true };
-	}
 }

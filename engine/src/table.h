@@ -35,6 +35,9 @@ struct sluice_table {
 	size_t moved; /* slots of `old` that were moved */
 };
 
+/* Stands in `old` for an entry that was moved or removed; probes go on past it. */
+extern char sluice_table_gone;
+
 void sluice_table_finish(struct sluice_table *table);
 
 /* False when out of memory: nothing was inserted. The entry must not be in it. */
@@ -58,7 +61,24 @@ struct sluice_cursor {
 	size_t step; /* slots looked at in the half under way */
 	bool in_old;
 };
-void *sluice_table_next(const struct sluice_table *table, uint64_t hash,
-                        struct sluice_cursor *cursor);
+static inline void *sluice_table_next(const struct sluice_table *table, uint64_t hash,
+                                      struct sluice_cursor *cursor)
+{
+	for (;;) {
+		const struct sluice_slots *slots = cursor->in_old ? &table->old : &table->now;
+		while (slots->slots && cursor->step <= slots->mask) {
+			const struct sluice_slot *slot =
+			        &slots->slots[(hash + cursor->step) & slots->mask];
+			if (!slot->entry)
+				break;
+			cursor->step++;
+			if (slot->hash == hash && slot->entry != &sluice_table_gone)
+				return slot->entry;
+		}
+		if (cursor->in_old || !table->old.slots)
+			return NULL;
+		*cursor = (struct sluice_cursor){ .in_old = true };
+	}
+}
 
 #endif
