@@ -1,129 +1,9 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "generate.h"
 #include "maker.h"
-
-#include <stdio.h>
+#include "operand.h"
 
 #include "../oracle/value.h"
-
-static struct oracle_json *member(struct maker *m, struct oracle_json *object, const char *key,
-                                  struct oracle_json *value)
-{
-	value->key = make_word(m, key);
-	maker_append(object, value);
-	return object;
-}
-
-static struct oracle_json *operator_of(struct maker *m, const char *name,
-                                       struct oracle_json *operand)
-{
-	return member(m, make_node(m, ORACLE_OBJECT), name, operand);
-}
-
-static struct oracle_text part_of(struct maker *m, struct oracle_text chars, bool from_start)
-{
-	size_t len = maker_below(m, chars.len + 1);
-	return (struct oracle_text){ chars.chars + (from_start ? 0 : chars.len - len), len };
-}
-
-/* The same letters, some in another case. */
-static struct oracle_text recase(struct maker *m, struct oracle_text chars)
-{
-	static const uint32_t pairs[][2] = { { 0xc9, 0xe9 },    { 0xdf, 0x1e9e },
-		                             { 0x3c3, 0x3c2 },  { 0x3a3, 0x3c3 },
-		                             { 'K', 0x212a },   { 'S', 0x17f },
-		                             { 0x23a, 0x2c65 }, { 0x10400, 0x10428 } };
-	struct oracle_text out = { oracle_alloc(m->pool, (chars.len + 1) * sizeof(uint32_t)),
-		                   chars.len };
-	for (size_t i = 0; i < chars.len; i++) {
-		uint32_t c = chars.chars[i];
-		if (maker_chance(m, 50) && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
-			c ^= 0x20;
-		for (size_t k = 0; k < sizeof(pairs) / sizeof(*pairs); k++) {
-			if (c == pairs[k][0] || c == pairs[k][1]) {
-				c = pairs[k][maker_below(m, 2)];
-				break;
-			}
-		}
-		out.chars[i] = c;
-	}
-	return out;
-}
-
-/* A wildcard that matches the characters: runs of them become stars. */
-static struct oracle_text wildcard_of(struct maker *m, struct oracle_text chars)
-{
-	struct oracle_text out = { oracle_alloc(m->pool, (chars.len * 3 + 2) * sizeof(uint32_t)),
-		                   0 };
-	for (size_t i = 0; i <= chars.len; i++) {
-		bool after_star = out.len && out.chars[out.len - 1] == '*' &&
-		                  (out.len < 2 || out.chars[out.len - 2] != '\\');
-		if (!after_star && maker_chance(m, 30)) {
-			out.chars[out.len++] = '*';
-			i += maker_chance(m, 50) ? maker_below(m, 3) : 0;
-		}
-		if (i >= chars.len)
-			break;
-		if (chars.chars[i] == '*' || chars.chars[i] == '\\')
-			out.chars[out.len++] = '\\';
-		out.chars[out.len++] = chars.chars[i];
-	}
-	return out;
-}
-
-static struct oracle_text some_filter(struct maker *m)
-{
-	static const char *const filters[] = { "#",   "+",  "a/#", "a/+",    "+/b",   "+/+",
-		                               "a/b", "/+", "a/",  "$SYS/#", "+/b/#", "#a" };
-	return make_word(m, filters[maker_below(m, maker_chance(m, 98) ? 11 : 12)]);
-}
-
-/* A filter that matches the characters, if they are a topic: levels become '+' or '#'. */
-static struct oracle_text filter_of(struct maker *m, struct oracle_text chars)
-{
-	struct oracle_text out = { oracle_alloc(m->pool, (chars.len + 2) * sizeof(uint32_t)), 0 };
-	if (chars.len == 0 || maker_chance(m, 20))
-		return some_filter(m);
-	for (size_t i = 0; i <= chars.len; i++) {
-		bool level = i == 0 || chars.chars[i - 1] == '/';
-		if (level && maker_chance(m, 30)) {
-			bool all = maker_chance(m, 40);
-			out.chars[out.len++] = all ? '#' : '+';
-			if (all)
-				break;
-			while (i < chars.len && chars.chars[i] != '/')
-				i++;
-		}
-		if (i < chars.len)
-			out.chars[out.len++] = chars.chars[i];
-	}
-	return out;
-}
-
-static struct oracle_text some_block(struct maker *m, struct oracle_text address)
-{
-	static const unsigned lengths[] = { 0, 1, 8, 9, 24, 31, 32, 33, 64, 96, 127, 128 };
-	struct oracle_text mapped = make_word(m, "::ffff:");
-	if (maker_chance(m, 20)) {
-		address = some_address(m);
-	} else if (oracle_text_has(address, 0, mapped, false) && maker_chance(m, 60)) {
-		address.chars += mapped.len;
-		address.len -= mapped.len;
-	}
-	bool colon = false;
-	for (size_t i = 0; i < address.len; i++)
-		colon = colon || address.chars[i] == ':';
-	unsigned length = lengths[maker_below(m, maker_chance(m, 2) || colon ? 12 : 7)];
-	char text[16];
-	snprintf(text, sizeof(text), maker_chance(m, 99) ? "/%u" : "/0%u", length);
-	struct oracle_text slash = make_word(m, text);
-	struct oracle_text block = { oracle_alloc(m->pool,
-		                                  (address.len + slash.len) * sizeof(uint32_t)),
-		                     address.len + slash.len };
-	for (size_t i = 0; i < block.len; i++)
-		block.chars[i] = i < address.len ? address.chars[i] : slash.chars[i - address.len];
-	return block;
-}
 
 /* A string operator and an operand near `chars`. */
 static const char *string_operator(struct maker *m, struct oracle_text chars,
@@ -131,19 +11,19 @@ static const char *string_operator(struct maker *m, struct oracle_text chars,
 {
 	switch (maker_below(m, 5)) {
 	case 0:
-		*operand = part_of(m, chars, true);
+		*operand = operand_part(m, chars, true);
 		return "prefix";
 	case 1:
-		*operand = part_of(m, chars, false);
+		*operand = operand_part(m, chars, false);
 		return "suffix";
 	case 2:
-		*operand = recase(m, chars);
+		*operand = operand_recased(m, chars);
 		return "equals-ignore-case";
 	case 3:
-		*operand = filter_of(m, chars);
+		*operand = operand_filter(m, chars);
 		return "mqtt-topic";
 	default:
-		*operand = wildcard_of(m, chars);
+		*operand = operand_wildcard(m, chars);
 		return "wildcard";
 	}
 }
@@ -167,14 +47,14 @@ static struct oracle_json *anything_but(struct maker *m, const struct oracle_jso
 		}
 		if (list->count == 1 && maker_chance(m, 70))
 			list = list->first;
-		return operator_of(m, "anything-but", operator_of(m, name, list));
+		return make_operator(m, "anything-but", make_operator(m, name, list));
 	}
 	bool strings = leaf->type == ORACLE_STRING ? maker_chance(m, 80) : maker_chance(m, 40);
 	for (size_t i = 0; i < count; i++)
 		maker_append(list, strings ? make_string(m, some_string(m)) : some_number(m));
 	if (count == 1 && maker_chance(m, 70))
 		list = list->first;
-	return operator_of(m, "anything-but", list);
+	return make_operator(m, "anything-but", list);
 }
 
 /* Bounds around the number. */
@@ -194,7 +74,7 @@ static struct oracle_json *numeric(struct maker *m, const struct oracle_json *le
 	if (maker_chance(m, 10)) {
 		maker_append(list, make_string(m, make_word(m, "=")));
 		maker_append(list, bounds[bounds[0] ? 0 : 1]);
-		return operator_of(m, "numeric", list);
+		return make_operator(m, "numeric", list);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		if (!bounds[i])
@@ -205,7 +85,7 @@ static struct oracle_json *numeric(struct maker *m, const struct oracle_json *le
 		maker_append(list, make_string(m, word));
 		maker_append(list, bounds[i]);
 	}
-	return operator_of(m, "numeric", list);
+	return make_operator(m, "numeric", list);
 }
 
 /* An alternative that often matches the leaf. */
@@ -214,8 +94,9 @@ static struct oracle_json *alternative(struct maker *m, const struct oracle_json
 	if (maker_chance(m, 6))
 		leaf = some_scalar(m);
 	if (maker_chance(m, 8))
-		return operator_of(m, "exists",
-		                   make_node(m, maker_chance(m, 60) ? ORACLE_TRUE : ORACLE_FALSE));
+		return make_operator(
+		        m, "exists",
+		        make_node(m, maker_chance(m, 60) ? ORACLE_TRUE : ORACLE_FALSE));
 	if (maker_chance(m, 12))
 		return anything_but(m, leaf);
 	if (leaf->type == ORACLE_NUMBER) {
@@ -233,31 +114,26 @@ static struct oracle_json *alternative(struct maker *m, const struct oracle_json
 	case 2:
 		return make_string(m, leaf->text);
 	case 3:
-		return operator_of(m, "exactly", make_string(m, leaf->text));
+		return make_operator(m, "exactly", make_string(m, leaf->text));
 	case 4:
 		if (!leaf->text.len || leaf->text.chars[0] > ':' || leaf->text.chars[0] < '0')
 			return make_string(m, leaf->text);
-		return operator_of(m, "cidr", make_string(m, some_block(m, leaf->text)));
+		return make_operator(m, "cidr", make_string(m, operand_block(m, leaf->text)));
 	case 5:
-		operand = recase(m, part_of(m, leaf->text, true));
-		return operator_of(m, "prefix",
-		                   operator_of(m, "equals-ignore-case", make_string(m, operand)));
+		operand = operand_recased(m, operand_part(m, leaf->text, true));
+		return make_operator(
+		        m, "prefix",
+		        make_operator(m, "equals-ignore-case", make_string(m, operand)));
 	case 6:
-		operand = recase(m, part_of(m, leaf->text, false));
-		return operator_of(m, "suffix",
-		                   operator_of(m, "equals-ignore-case", make_string(m, operand)));
+		operand = operand_recased(m, operand_part(m, leaf->text, false));
+		return make_operator(
+		        m, "suffix",
+		        make_operator(m, "equals-ignore-case", make_string(m, operand)));
 	default:
 		name = string_operator(m, leaf->text, &operand);
-		return operator_of(m, name, make_string(m, operand));
+		return make_operator(m, name, make_string(m, operand));
 	}
 }
-
-/* A leaf of a tree, and the keys on the way to it. */
-struct place {
-	struct oracle_text keys[8];
-	size_t count;
-	const struct oracle_json *leaf;
-};
 
 /* Walks down at random; stops at a scalar, or at something empty (then leaf is NULL). */
 static void some_place(struct maker *m, const struct oracle_json *tree, struct place *place)
@@ -295,43 +171,6 @@ static void mqtt_place(struct maker *m, const struct made_event *near, struct pl
 		place->keys[place->count++] = some_key(m);
 }
 
-static struct oracle_json *find(struct oracle_json *object, struct oracle_text key)
-{
-	for (struct oracle_json *child = object->first; child; child = child->next)
-		if (oracle_text_equal(child->key, key))
-			return child;
-	return NULL;
-}
-
-/* Puts the list at the place, joining some keys by a dot; false when something else is there. */
-static bool insert(struct maker *m, struct oracle_json *pattern, const struct place *place,
-                   struct oracle_json *list)
-{
-	for (size_t i = 0; i < place->count;) {
-		struct oracle_text key = place->keys[i++];
-		while (i < place->count && maker_chance(m, 15)) {
-			struct oracle_text next = place->keys[i++];
-			struct oracle_text both = { NULL, key.len + 1 + next.len };
-			both.chars = oracle_alloc(m->pool, both.len * sizeof(uint32_t));
-			for (size_t k = 0; k < both.len; k++)
-				both.chars[k] = k < key.len    ? key.chars[k]
-				                : k == key.len ? '.'
-				                               : next.chars[k - key.len - 1];
-			key = both;
-		}
-		struct oracle_json *below_key = find(pattern, key);
-		if (below_key && (i == place->count || below_key->type != ORACLE_OBJECT))
-			return false;
-		if (!below_key) {
-			below_key = i == place->count ? list : make_node(m, ORACLE_OBJECT);
-			below_key->key = key;
-			maker_append(pattern, below_key);
-		}
-		pattern = below_key;
-	}
-	return true;
-}
-
 static void add_field(struct maker *m, struct oracle_json *pattern, const struct made_event *near,
                       const struct oracle_json *tree)
 {
@@ -358,8 +197,8 @@ static void add_field(struct maker *m, struct oracle_json *pattern, const struct
 		                                          ? place.leaf
 		                                          : some_scalar(m)));
 	if (maker_chance(m, place.leaf ? 6 : 60))
-		maker_append(list, operator_of(m, "exists", make_node(m, ORACLE_FALSE)));
-	insert(m, pattern, &place, list);
+		maker_append(list, make_operator(m, "exists", make_node(m, ORACLE_FALSE)));
+	maker_insert(m, pattern, &place, list);
 }
 
 /* An object with several members, somewhere in the tree: fields below it are those of one rule that
@@ -396,7 +235,7 @@ static void add_fields(struct maker *m, struct oracle_json *pattern, const struc
 		for (size_t i = 0; i < count; i++)
 			add_field(m, branch, near, inside);
 		if (branch->count)
-			insert(m, pattern, &place, branch);
+			maker_insert(m, pattern, &place, branch);
 	} else {
 		for (size_t i = 0; i < count; i++)
 			add_field(m, pattern, near, NULL);
@@ -413,8 +252,8 @@ static void add_fields(struct maker *m, struct oracle_json *pattern, const struc
 		struct oracle_json *under = pattern;
 		if (maker_chance(m, 30) && pattern->first && pattern->first->type == ORACLE_OBJECT)
 			under = pattern->first;
-		if (!find(under, make_word(m, "$or")))
-			member(m, under, "$or", list);
+		if (!maker_find(under, make_word(m, "$or")))
+			maker_member(m, under, "$or", list);
 	}
 }
 

@@ -50,6 +50,55 @@ struct oracle_json *make_string(struct maker *m, struct oracle_text characters)
 	return json;
 }
 
+struct oracle_json *maker_member(struct maker *m, struct oracle_json *object, const char *key,
+                                 struct oracle_json *value)
+{
+	value->key = make_word(m, key);
+	maker_append(object, value);
+	return object;
+}
+
+struct oracle_json *make_operator(struct maker *m, const char *name, struct oracle_json *operand)
+{
+	return maker_member(m, make_node(m, ORACLE_OBJECT), name, operand);
+}
+
+struct oracle_json *maker_find(struct oracle_json *object, struct oracle_text key)
+{
+	for (struct oracle_json *child = object->first; child; child = child->next)
+		if (oracle_text_equal(child->key, key))
+			return child;
+	return NULL;
+}
+
+bool maker_insert(struct maker *m, struct oracle_json *pattern, const struct place *place,
+                  struct oracle_json *value)
+{
+	for (size_t i = 0; i < place->count;) {
+		struct oracle_text key = place->keys[i++];
+		while (i < place->count && maker_chance(m, 15)) {
+			struct oracle_text next = place->keys[i++];
+			struct oracle_text both = { NULL, key.len + 1 + next.len };
+			both.chars = oracle_alloc(m->pool, both.len * sizeof(uint32_t));
+			for (size_t k = 0; k < both.len; k++)
+				both.chars[k] = k < key.len    ? key.chars[k]
+				                : k == key.len ? '.'
+				                               : next.chars[k - key.len - 1];
+			key = both;
+		}
+		struct oracle_json *below_key = maker_find(pattern, key);
+		if (below_key && (i == place->count || below_key->type != ORACLE_OBJECT))
+			return false;
+		if (!below_key) {
+			below_key = i == place->count ? value : make_node(m, ORACLE_OBJECT);
+			below_key->key = key;
+			maker_append(pattern, below_key);
+		}
+		pattern = below_key;
+	}
+	return true;
+}
+
 /* --- values --- */
 
 /* Up to `most` characters of the alphabet. */

@@ -29,6 +29,27 @@ void maker_append(struct oracle_json *parent, struct oracle_json *child);
 struct oracle_text make_text(struct maker *maker, struct sluice_str bytes);
 struct oracle_text make_word(struct maker *maker, const char *ascii);
 
+/* Returns the object. */
+struct oracle_json *maker_member(struct maker *maker, struct oracle_json *object, const char *key,
+                                 struct oracle_json *value);
+struct oracle_json *make_operator(struct maker *maker, const char *name,
+                                  struct oracle_json *operand);
+
+/* A leaf of a tree (NULL: none), and the keys on the way to it. */
+struct place {
+	struct oracle_text keys[8];
+	size_t count;
+	const struct oracle_json *leaf;
+};
+
+/* A member of an object by its key, or NULL. */
+struct oracle_json *maker_find(struct oracle_json *object, struct oracle_text key);
+
+/* Puts a value into an object at the place, joining some keys by a dot; false when something else
+ * is there. */
+bool maker_insert(struct maker *maker, struct oracle_json *object, const struct place *place,
+                  struct oracle_json *value);
+
 /* Drawn at random. */
 struct oracle_text some_key(struct maker *maker);
 struct oracle_text some_string(struct maker *maker);
