@@ -11,6 +11,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config mosquitto-dev libmosq
 packages_run="mosquitto mosquitto-clients sqlite3"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
 	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base"
+packages_bench="g++ libcjson-dev libsimdjson-dev libcmocka-dev python3"
 packages_brokers="debootstrap debian-archive-keyring util-linux"
 
 say() { printf '%s\n' "$*"; }
