@@ -10,6 +10,16 @@
  * control characters in strings, no `01`, no `1.`. Half a surrogate pair
  * (`\ud800`) is well-formed and decodes to its three-byte form (WTF-8), which
  * no well-formed UTF-8 can equal.
+ *
+ *	struct sluice_json_doc *doc;
+ *	if (sluice_json_parse(text, 0, 64, &doc, &error) == SLUICE_OK) {
+ *		const struct sluice_json *name = sluice_json_get(sluice_json_root(doc), "name");
+ *		if (name && name->type == SLUICE_JSON_STRING)
+ *			use(name->string);
+ *		sluice_json_destroy(doc);
+ *	}
+ *
+ * Threads: a document is immutable; any number of threads may read it.
  */
 #ifndef SLUICE_JSON_H
 #define SLUICE_JSON_H
@@ -17,6 +27,12 @@
 #include <stdbool.h>
 
 #include "sluice/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sluice_buffer;
 
 enum sluice_json_type {
 	SLUICE_JSON_NULL,
@@ -50,53 +66,80 @@ enum {
 };
 
 /*
- * Parses `text`, which must outlive the document (nodes point into it).
- * Nesting past max_depth is SLUICE_ERR_LIMIT: 1 takes scalars only, 2 an array of scalars.
- * Takes time O(n log n), and for each value some 100 bytes: up to 50 times the text (`[0,0,0…`),
- * so whoever reads a stranger's text bounds its length first.
- * On success *doc is the caller's, to be freed with sluice_json_destroy.
- * On failure *doc is NULL; the error's offset and place say where.
- * Errors: SLUICE_ERR_SYNTAX, _INVALID (repeated key), _LIMIT, _NOMEM.
+ * Parses a JSON text. Takes time O(n log n), and for each value some 100 bytes: up to 50 times the
+ * text (`[0,0,0…`), so whoever reads a stranger's text bounds its length first.
+ *
+ * text		one value with white space around it; it must outlive the document, whose nodes
+ *		point into it
+ * flags	0 or SLUICE_JSON_UNIQUE_KEYS
+ * max_depth	how deep values may nest: 1 takes scalars only, 2 an array of scalars. Nothing
+ *		recurses: SIZE_MAX is safe
+ * doc		gets the document, the caller's to free with sluice_json_destroy
+ * error	offset and place say where
+ *
+ * Errors: SLUICE_ERR_SYNTAX, _INVALID (repeated key), _LIMIT (max_depth), _NOMEM.
  */
-enum sluice_status sluice_json_parse(struct sluice_str text, unsigned flags, size_t max_depth,
-                                     struct sluice_json_doc **doc, struct sluice_error *error);
+SLUICE_API enum sluice_status sluice_json_parse(struct sluice_str text, unsigned flags,
+                                                size_t max_depth, struct sluice_json_doc **doc,
+                                                struct sluice_error *error);
 
 /* Frees a document and all its nodes. NULL is allowed. */
-void sluice_json_destroy(struct sluice_json_doc *doc);
+SLUICE_API void sluice_json_destroy(struct sluice_json_doc *doc);
 
-/* The document's value. Never NULL. */
-const struct sluice_json *sluice_json_root(const struct sluice_json_doc *doc);
+/* The document's value. Never NULL; it lives as long as the document. */
+SLUICE_API const struct sluice_json *sluice_json_root(const struct sluice_json_doc *doc);
 
-/* An object's member by name (the last of that name), or NULL; NULL when object is NULL or no
- * object. */
-const struct sluice_json *sluice_json_get(const struct sluice_json *object, const char *name);
+/*
+ * An object's member by name, the last one of that name. Linear in the number of members.
+ *
+ * object	NULL, or a node that is no object: has no members
+ * name		NUL-terminated, as it reads when decoded
+ *
+ * Returns NULL when there is none.
+ */
+SLUICE_API const struct sluice_json *sluice_json_get(const struct sluice_json *object,
+                                                     const char *name);
 
 /*
  * A whole number within [min, max], in any spelling of exact value (`10`, `1e1`, `10.0`).
- * False when node is NULL, no number, not whole or outside.
+ *
+ * node		may be NULL
+ * value	gets the number; untouched on false
+ *
+ * Returns false when node is NULL, no number, not whole or outside.
  */
-bool sluice_json_integer(const struct sluice_json *node, int64_t min, int64_t max, int64_t *value);
+SLUICE_API bool sluice_json_integer(const struct sluice_json *node, int64_t min, int64_t max,
+                                    int64_t *value);
 
 /*
- * Writes the node's place in its document, "$.targets[0].topic", into buf,
- * NUL-terminated, cut to size, control characters shown as '?'. Returns buf.
+ * Writes the node's place in its document, "$.targets[0].topic", into buf, NUL-terminated, cut to
+ * size (0 writes nothing), control characters shown as '?'. Returns buf.
  */
-char *sluice_json_place(const struct sluice_json *node, char *buf, size_t size);
+SLUICE_API char *sluice_json_place(const struct sluice_json *node, char *buf, size_t size);
 
-/* Fills the error with the node's place and returns code; otherwise as sluice_error_set. */
-enum sluice_status sluice_json_error(const struct sluice_json *node, struct sluice_error *error,
-                                     enum sluice_status code, const char *format, ...)
+/*
+ * Fills an error with a node's place and offset, and returns code.
+ *
+ * node		what is wrong, of a document that still lives
+ * error, code, format	as in sluice_error_set
+ */
+SLUICE_API enum sluice_status sluice_json_error(const struct sluice_json *node,
+                                                struct sluice_error *error, enum sluice_status code,
+                                                const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
 /*
- * Appends `text` as a JSON string, quotes included, to *buf (see sluice/buffer.h). WTF-8
- * halves are written as \udXXX. Bytes that are not UTF-8 are written as U+FFFD.
+ * Appends `text` as a JSON string, quotes included, to *buf (see sluice/buffer.h; failure is in
+ * its `failed`). WTF-8 halves are written as \udXXX, bytes that are not UTF-8 as U+FFFD.
  */
-struct sluice_buffer;
-void sluice_json_write_string(struct sluice_buffer *buf, struct sluice_str text);
+SLUICE_API void sluice_json_write_string(struct sluice_buffer *buf, struct sluice_str text);
 
 /* Appends JSON text with all white space outside its strings left out; the text must be
  * well-formed. */
-void sluice_json_write_compact(struct sluice_buffer *buf, struct sluice_str text);
+SLUICE_API void sluice_json_write_compact(struct sluice_buffer *buf, struct sluice_str text);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -24,6 +24,10 @@
 #include "sluice/pattern.h"
 #include "sluice/types.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Limits of one event; an event past one is matched on `$mqtt` alone, and the result says so. */
 enum {
 	SLUICE_EVENT_MAX_NESTING = 512,
@@ -34,41 +38,47 @@ enum {
 struct sluice_matcher;
 struct sluice_scratch;
 
-/* Returns NULL when out of memory. */
-struct sluice_matcher *sluice_matcher_create(void);
+/* A matcher without rules, the caller's to destroy. Returns NULL when out of memory. */
+SLUICE_API struct sluice_matcher *sluice_matcher_create(void);
 
 /* Frees it with all its rules. NULL is allowed. */
-void sluice_matcher_destroy(struct sluice_matcher *matcher);
+SLUICE_API void sluice_matcher_destroy(struct sluice_matcher *matcher);
 
 /*
  * Adds a rule. What it needs of the pattern is copied: the pattern may be
  * destroyed afterwards. On failure the matcher is as it was.
+ *
+ * id	any number that no rule of the matcher has
+ *
  * Errors: SLUICE_ERR_CONFLICT (the id is in use), _NOMEM.
  */
-enum sluice_status sluice_matcher_add(struct sluice_matcher *matcher, uint64_t id,
-                                      const struct sluice_pattern *pattern,
-                                      struct sluice_error *error);
+SLUICE_API enum sluice_status sluice_matcher_add(struct sluice_matcher *matcher, uint64_t id,
+                                                 const struct sluice_pattern *pattern,
+                                                 struct sluice_error *error);
 
 /* Removes a rule and gives its memory back. SLUICE_ERR_NOT_FOUND when there is none of that id. */
-enum sluice_status sluice_matcher_remove(struct sluice_matcher *matcher, uint64_t id);
+SLUICE_API enum sluice_status sluice_matcher_remove(struct sluice_matcher *matcher, uint64_t id);
 
 /* How many rules it holds. */
-size_t sluice_matcher_count(const struct sluice_matcher *matcher);
+SLUICE_API size_t sluice_matcher_count(const struct sluice_matcher *matcher);
 
 /* Bytes that it holds for its rules, all indexes included. */
-size_t sluice_matcher_bytes(const struct sluice_matcher *matcher);
+SLUICE_API size_t sluice_matcher_bytes(const struct sluice_matcher *matcher);
 
 /*
  * Which members of `$mqtt` any of its rules names (SLUICE_META_* bits): what is not among
  * them need not be read from the broker, and may be left absent in the event.
  */
-unsigned sluice_matcher_metadata(const struct sluice_matcher *matcher);
+SLUICE_API unsigned sluice_matcher_metadata(const struct sluice_matcher *matcher);
 
-/* The memory of one thread that matches. Returns NULL when out of memory. */
-struct sluice_scratch *sluice_scratch_create(void);
+/*
+ * The memory of one thread that matches, on one matcher or on many in turn; the caller's to
+ * destroy. Returns NULL when out of memory.
+ */
+SLUICE_API struct sluice_scratch *sluice_scratch_create(void);
 
-/* NULL is allowed. */
-void sluice_scratch_destroy(struct sluice_scratch *scratch);
+/* Frees it, and with it the last result. NULL is allowed. */
+SLUICE_API void sluice_scratch_destroy(struct sluice_scratch *scratch);
 
 /* What is to be said of an event beside its matches: bits of sluice_match.flags. */
 enum {
@@ -96,10 +106,19 @@ struct sluice_match {
  * copied but strings with escapes at paths that rules name, and nothing is allocated,
  * except that a scratch grows once to the size of the matcher after rules were added,
  * and to the longest such string that it has met.
+ *
+ * event	what it points to is read during the call alone
+ * result	is filled; without matches on failure
+ *
  * Errors: SLUICE_ERR_NOMEM (nothing was matched).
  */
-enum sluice_status sluice_match(const struct sluice_matcher *matcher,
-                                struct sluice_scratch *scratch, const struct sluice_event *event,
-                                struct sluice_match *result);
+SLUICE_API enum sluice_status sluice_match(const struct sluice_matcher *matcher,
+                                           struct sluice_scratch *scratch,
+                                           const struct sluice_event *event,
+                                           struct sluice_match *result);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

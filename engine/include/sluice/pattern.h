@@ -3,11 +3,21 @@
  * Event patterns, compiled. The language is EventBridge's, as docs/patterns.md
  * defines it. Compiling is pure and may run on any thread; a compiled pattern is
  * immutable and may be shared between threads.
+ *
+ *	struct sluice_pattern *pattern;
+ *	struct sluice_error error;
+ *	char text[640];
+ *	if (sluice_pattern_compile(SLUICE_STR("{\"state\":[\"on\"]}"), &pattern, &error))
+ *		puts(sluice_error_format(&error, "pattern", text, sizeof(text)));
  */
 #ifndef SLUICE_PATTERN_H
 #define SLUICE_PATTERN_H
 
 #include "sluice/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Limits of one pattern; past each is SLUICE_ERR_LIMIT with a message of its own. */
 enum {
@@ -38,22 +48,30 @@ enum {
 struct sluice_pattern;
 
 /*
- * Compiles the JSON text of a pattern. The text is copied; the caller keeps its own.
- * On success *pattern is the caller's, to be freed with sluice_pattern_destroy.
- * On failure *pattern is NULL and the error's place is the JSON path of the
- * fault: `$.detail.state[1]`, message `unknown operator "prefixx", did you mean "prefix"?`.
- * Errors: SLUICE_ERR_SYNTAX, _INVALID, _LIMIT, _NOMEM.
+ * Compiles the JSON text of a pattern.
+ *
+ * text		at most SLUICE_PATTERN_MAX_BYTES; it is copied, the caller keeps its own
+ * pattern	gets the pattern, the caller's to free with sluice_pattern_destroy
+ * error	the place is the JSON path of the fault: `$.detail.state[1]`, message
+ *		`unknown operator "prefixx", did you mean "prefix"?`
+ *
+ * Errors: SLUICE_ERR_SYNTAX (no JSON), _INVALID (no pattern), _LIMIT, _NOMEM.
  */
-enum sluice_status sluice_pattern_compile(struct sluice_str text, struct sluice_pattern **pattern,
-                                          struct sluice_error *error);
+SLUICE_API enum sluice_status sluice_pattern_compile(struct sluice_str text,
+                                                     struct sluice_pattern **pattern,
+                                                     struct sluice_error *error);
 
-/* NULL is allowed. */
-void sluice_pattern_destroy(struct sluice_pattern *pattern);
+/* Frees a pattern. NULL is allowed. Matchers that it was added to have what they need. */
+SLUICE_API void sluice_pattern_destroy(struct sluice_pattern *pattern);
 
 /* The text as it was given. Lives as long as the pattern. */
-struct sluice_str sluice_pattern_text(const struct sluice_pattern *pattern);
+SLUICE_API struct sluice_str sluice_pattern_text(const struct sluice_pattern *pattern);
 
 /* Which members of `$mqtt` it names: SLUICE_META_* bits. */
-unsigned sluice_pattern_metadata(const struct sluice_pattern *pattern);
+SLUICE_API unsigned sluice_pattern_metadata(const struct sluice_pattern *pattern);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,6 +3,14 @@
  * A rule (a pattern and its targets, on one bus) and a bus, read from their JSON
  * (schemas/json/rule.schema.json, bus.schema.json) with everything in them compiled. Immutable
  * after parsing; may be used from any thread.
+ *
+ *	struct sluice_rule *rule;
+ *	if (sluice_rule_parse(text, &rule, &error) == SLUICE_OK &&
+ *	    rule->state != SLUICE_RULE_DISABLED)
+ *		sluice_matcher_add(matcher, id, rule->pattern, &error);
+ *
+ * The structs are to be read, never made or changed by the caller. A rule and a bus may get more
+ * members at their ends.
  */
 #ifndef SLUICE_RULE_H
 #define SLUICE_RULE_H
@@ -12,6 +20,10 @@
 #include "sluice/json.h"
 #include "sluice/pattern.h"
 #include "sluice/transform.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct sluice_arena;
 
@@ -24,14 +36,16 @@ enum {
 	SLUICE_BUS_MAX_FILTERS = 256,
 };
 
-/* 1 to 64 of A-Z a-z 0-9 . _ - */
-bool sluice_name_valid(struct sluice_str name);
+/* Whether it is 1 to SLUICE_NAME_MAX of A-Z a-z 0-9 . _ - */
+SLUICE_API bool sluice_name_valid(struct sluice_str name);
 
 enum sluice_rule_state { SLUICE_RULE_ENABLED, SLUICE_RULE_DISABLED, SLUICE_RULE_SHADOW };
 
-/* "ENABLED", "DISABLED", "SHADOW" */
-const char *sluice_rule_state_name(enum sluice_rule_state state);
-bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *state);
+/* "ENABLED", "DISABLED", "SHADOW": a static string. state is one of the three. */
+SLUICE_API const char *sluice_rule_state_name(enum sluice_rule_state state);
+
+/* Reads such a name, letter for letter. Returns false, and leaves *state, when it is none. */
+SLUICE_API bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *state);
 
 enum sluice_target_kind { SLUICE_TARGET_TOPIC, SLUICE_TARGET_BUS };
 
@@ -75,20 +89,30 @@ struct sluice_rule {
 };
 
 /*
- * Parses and compiles a rule's JSON text, or a node of a larger document (a command, an import).
- * Nothing of the input is referred to afterwards. Unknown and repeated members are errors; the
- * place is from the rule's root, and inside the pattern `$.pattern.detail…`. On success *rule is
- * the caller's (sluice_rule_destroy).
+ * Parses and compiles a rule. Unknown and repeated members are errors.
+ *
+ * text		JSON, at most SLUICE_RULE_MAX_BYTES; nothing of it is referred to afterwards
+ * rule		gets the rule, the caller's to free with sluice_rule_destroy
+ * error	the place is from the rule's root, and inside the pattern `$.pattern.detail…`
+ *
+ * Errors: SLUICE_ERR_SYNTAX, _INVALID, _LIMIT, _NOMEM.
  */
-enum sluice_status sluice_rule_parse(struct sluice_str text, struct sluice_rule **rule,
-                                     struct sluice_error *error);
-enum sluice_status sluice_rule_from_json(const struct sluice_json *node, struct sluice_rule **rule,
-                                         struct sluice_error *error);
-void sluice_rule_destroy(struct sluice_rule *rule);
+SLUICE_API enum sluice_status sluice_rule_parse(struct sluice_str text, struct sluice_rule **rule,
+                                                struct sluice_error *error);
 
-/* Appends the rule as one line of JSON, pattern and targets verbatim (white space outside strings
- * folded). */
-void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf);
+/* The same of a node of a larger document (a command, an import), which may go afterwards. */
+SLUICE_API enum sluice_status sluice_rule_from_json(const struct sluice_json *node,
+                                                    struct sluice_rule **rule,
+                                                    struct sluice_error *error);
+
+/* Frees a rule with its pattern, topics and transformers. NULL is allowed. */
+SLUICE_API void sluice_rule_destroy(struct sluice_rule *rule);
+
+/*
+ * Appends the rule as one line of JSON, pattern and targets verbatim (white space outside strings
+ * folded). Failure is in the buffer's `failed`.
+ */
+SLUICE_API void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf);
 
 struct sluice_bus {
 	struct sluice_str name;
@@ -102,14 +126,37 @@ struct sluice_bus {
 	struct sluice_arena *arena; /* owns all of the above */
 };
 
-enum sluice_status sluice_bus_parse(struct sluice_str text, struct sluice_bus **bus,
-                                    struct sluice_error *error);
-enum sluice_status sluice_bus_from_json(const struct sluice_json *node, struct sluice_bus **bus,
-                                        struct sluice_error *error);
-void sluice_bus_destroy(struct sluice_bus *bus);
-void sluice_bus_write(const struct sluice_bus *bus, struct sluice_buffer *buf);
+/*
+ * Parses a bus. Unknown and repeated members are errors.
+ *
+ * text		JSON; nothing of it is referred to afterwards. Its length is not bounded here
+ * bus		gets the bus, the caller's to free with sluice_bus_destroy
+ * error	the place is from the bus's root
+ *
+ * Errors: SLUICE_ERR_SYNTAX, _INVALID, _LIMIT (filters, a length), _NOMEM.
+ */
+SLUICE_API enum sluice_status sluice_bus_parse(struct sluice_str text, struct sluice_bus **bus,
+                                               struct sluice_error *error);
 
-/* Whether the bus takes in what is published to this topic. Allocates nothing. */
-bool sluice_bus_takes(const struct sluice_bus *bus, struct sluice_str topic);
+/* The same of a node of a larger document, which may go afterwards. */
+SLUICE_API enum sluice_status sluice_bus_from_json(const struct sluice_json *node,
+                                                   struct sluice_bus **bus,
+                                                   struct sluice_error *error);
+
+/* Frees a bus. NULL is allowed. */
+SLUICE_API void sluice_bus_destroy(struct sluice_bus *bus);
+
+/* Appends the bus as one line of JSON. Failure is in the buffer's `failed`. */
+SLUICE_API void sluice_bus_write(const struct sluice_bus *bus, struct sluice_buffer *buf);
+
+/*
+ * Whether the bus takes in what is published to this topic: one of `topics` matches it, and none of
+ * `exclude`. Allocates nothing.
+ */
+SLUICE_API bool sluice_bus_takes(const struct sluice_bus *bus, struct sluice_str topic);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
