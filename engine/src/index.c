@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "address.h"
 #include "index_key.h"
 
 /* --- entries: a deep copy of a predicate in one block --- */
@@ -74,11 +75,30 @@ static void copy_into(struct sluice_predicate *to, const struct sluice_predicate
 	copy_text(&to->source, &room);
 }
 
-/* Without an operand there is one entry at a path, however it is spelled. */
-static bool has_operand(const struct sluice_predicate *predicate)
+/* Whether two predicates match the same, as far as their operands show it. */
+static bool same_predicate(const struct sluice_predicate *a, const struct sluice_predicate *b)
 {
-	return predicate->op != SLUICE_OP_ABSENT &&
-	       sluice_key_of(predicate).kind != SLUICE_KEY_DIRECT;
+	if (a->op != b->op)
+		return false;
+	switch (a->op) {
+	case SLUICE_OP_TRUE:
+	case SLUICE_OP_FALSE:
+	case SLUICE_OP_NULL:
+	case SLUICE_OP_EXISTS:
+	case SLUICE_OP_ABSENT:
+		return true;
+	case SLUICE_OP_NUMBER:
+		return sluice_number_compare(&a->number, &b->number) == 0;
+	case SLUICE_OP_CIDR:
+		return a->cidr.family == b->cidr.family && a->cidr.bits == b->cidr.bits &&
+		       sluice_address_same_block(a->cidr.address, b->cidr.address, a->cidr.bits);
+	case SLUICE_OP_WILDCARD:
+	case SLUICE_OP_NUMERIC:
+	case SLUICE_OP_BUT:
+		return sluice_str_equal(a->source, b->source);
+	default:
+		return sluice_str_equal(a->text, b->text);
+	}
 }
 
 static struct sluice_entry *entry_find(const struct sluice_entries *entries,
@@ -89,11 +109,42 @@ static struct sluice_entry *entry_find(const struct sluice_entries *entries,
 	struct sluice_entry *entry;
 
 	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
-		if (entry->node == node && entry->predicate.op == predicate->op &&
-		    (!has_operand(predicate) ||
-		     sluice_str_equal(entry->predicate.source, predicate->source)))
+		if (entry->node == node && same_predicate(&entry->predicate, predicate))
 			return entry;
 	return NULL;
+}
+
+static void index_destroy(struct sluice_index *index)
+{
+	for (int i = 0; i < SLUICE_AFFIX_COUNT; i++)
+		free(index->lengths[i].list);
+	free(index->inner_filter);
+	free(index->shapes);
+	sluice_ranges_finish(&index->ranges);
+	free(index->list);
+	free(index);
+}
+
+/* The index of a path, made for its first entry. */
+static bool index_take(struct sluice_entries *entries, struct sluice_path_node *node)
+{
+	if (node->index)
+		return true;
+	node->index = calloc(1, sizeof(*node->index));
+	if (!node->index)
+		return false;
+	entries->bytes += sizeof(*node->index);
+	return true;
+}
+
+/* Frees the index of a path that has no entry. */
+static void index_release(struct sluice_entries *entries, struct sluice_path_node *node)
+{
+	if (node->index->entries > 0)
+		return;
+	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes;
+	index_destroy(node->index);
+	node->index = NULL;
 }
 
 /* Whether leaves at its path must have their numbers read. */
@@ -104,23 +155,42 @@ static bool looks_at_numbers(const struct sluice_predicate *predicate)
 	return predicate->op == SLUICE_OP_NUMBER || predicate->op == SLUICE_OP_NUMERIC;
 }
 
+/* What the path's index knows of all its entries, those without postings too. */
+static void count_entry(struct sluice_entry *entry, bool added)
+{
+	struct sluice_path_node *node = entry->node;
+	enum sluice_operator op = entry->predicate.op;
+	uint32_t one = added ? 1 : UINT32_MAX;
+
+	node->index->claimed[op] += one;
+	node->index->entries += one;
+	if (looks_at_numbers(&entry->predicate))
+		node->numbers += one;
+	if (op == SLUICE_OP_NUMERIC && added)
+		sluice_span_add(&node->index->span, &entry->predicate.range);
+	if (sluice_key_of(&entry->predicate).kind == SLUICE_KEY_DIRECT)
+		node->index->direct[op] = added ? entry : NULL;
+}
+
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
 {
-	uint64_t hash = sluice_key_hash(node->id, predicate);
+	uint64_t hash = sluice_key_hash(node, predicate);
 	struct sluice_entry *entry = entry_find(entries, node, predicate, hash);
 
 	if (entry) {
 		entry->refs++;
 		return entry;
 	}
+	if (!index_take(entries, node))
+		return NULL;
 	/* the block begins aligned by malloc, and so does what follows the struct */
 	size_t head = (sizeof(*entry) + 15) & ~(size_t)15;
 	size_t bytes = head + copy_size(predicate);
 	entry = calloc(1, bytes);
 	if (!entry)
-		return NULL;
+		goto error_index;
 	copy_into(&entry->predicate, predicate, (char *)entry + head);
 	entry->node = node;
 	entry->hash = hash;
@@ -131,13 +201,15 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	if (!sluice_table_insert(&entries->table, hash, entry))
 		goto error_id;
 	entries->bytes += bytes;
-	node->numbers += looks_at_numbers(predicate);
+	count_entry(entry, true);
 	return entry;
 
 error_id:
 	sluice_ids_give(&entries->ids, entry->id);
 error_entry:
 	free(entry);
+error_index:
+	index_release(entries, node);
 	return NULL;
 }
 
@@ -145,17 +217,20 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 {
 	if (--entry->refs > 0)
 		return;
+	struct sluice_path_node *node = entry->node;
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
 	entries->bytes -= entry->bytes;
-	entry->node->numbers -= looks_at_numbers(&entry->predicate);
+	count_entry(entry, false);
 	free(entry);
+	index_release(entries, node);
 }
 
 void sluice_entries_finish(struct sluice_entries *entries)
 {
 	sluice_table_finish(&entries->table);
 	sluice_table_finish(&entries->buckets);
+	sluice_table_finish(&entries->cells);
 	sluice_ids_finish(&entries->ids);
 	free(entries->absent);
 	*entries = (struct sluice_entries){ 0 };
@@ -269,36 +344,27 @@ static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice
 	last->list_at = entry->list_at;
 }
 
-static struct sluice_bucket *bucket_find(const struct sluice_entries *entries,
-                                         const struct sluice_entry *entry,
-                                         const struct sluice_key *key, uint64_t hash)
+/* --- wildcards --- */
+
+static struct sluice_bucket *bucket_find(const struct sluice_entries *entries, uint64_t hash)
 {
 	struct sluice_cursor cursor = { 0 };
-	struct sluice_bucket *bucket;
 
-	while ((bucket = sluice_table_next(&entries->buckets, hash, &cursor))) {
-		struct sluice_key other = sluice_key_of(&bucket->list[0]->predicate);
-		if (bucket->list[0]->node == entry->node && other.affix == key->affix &&
-		    sluice_str_equal(other.text, key->text))
-			return bucket;
-	}
-	return NULL;
+	return sluice_table_next(&entries->buckets, hash, &cursor);
 }
 
-static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry,
-                       const struct sluice_key *key)
+static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	uint64_t hash = sluice_key_bucket(entry->node->id, key);
-	struct sluice_bucket *bucket = bucket_find(entries, entry, key, hash);
+	struct sluice_bucket *bucket = bucket_find(entries, entry->bucket);
 
 	if (bucket)
 		return list_add(&bucket->list, &bucket->count, &bucket->capacity, entry);
 	bucket = calloc(1, sizeof(*bucket));
 	if (!bucket)
 		return false;
-	bucket->hash = hash;
+	bucket->hash = entry->bucket;
 	if (!list_add(&bucket->list, &bucket->count, &bucket->capacity, entry) ||
-	    !sluice_table_insert(&entries->buckets, hash, bucket)) {
+	    !sluice_table_insert(&entries->buckets, bucket->hash, bucket)) {
 		free(bucket->list);
 		free(bucket);
 		return false;
@@ -306,133 +372,210 @@ static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entr
 	return true;
 }
 
-static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry,
-                        const struct sluice_key *key)
+static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	uint64_t hash = sluice_key_bucket(entry->node->id, key);
-	struct sluice_bucket *bucket = bucket_find(entries, entry, key, hash);
+	struct sluice_bucket *bucket = bucket_find(entries, entry->bucket);
 
 	list_drop(bucket->list, &bucket->count, entry);
 	if (bucket->count > 0)
 		return;
-	sluice_table_remove(&entries->buckets, hash, bucket);
+	sluice_table_remove(&entries->buckets, bucket->hash, bucket);
 	free(bucket->list);
 	free(bucket);
 }
 
-static bool affix_add(struct sluice_entries *entries, struct sluice_entry *entry,
-                      const struct sluice_key *key)
-{
-	struct sluice_lengths *lengths = &entry->node->index->lengths[key->affix];
+/* A piece of a wildcard, and how many events it is expected to find it for, in no unit. */
+struct piece {
+	uint64_t hash;
+	enum sluice_affix affix;
+	uint32_t length;
+	double cost;
+};
 
-	if (!length_add(lengths, key->length))
+static void consider(const struct sluice_entries *entries, struct piece *best, uint64_t hash,
+                     enum sluice_affix affix, size_t length)
+{
+	const struct sluice_bucket *bucket = bucket_find(entries, hash);
+	double cost = bucket ? bucket->count + 1 : 1;
+
+	for (size_t i = 0; i < length && i < 8; i++)
+		cost /= 3;
+	/* an inner piece may stand anywhere, so more strings have it */
+	if (affix == SLUICE_AFFIX_WILD_INNER)
+		cost *= 4;
+	if (best->affix == SLUICE_AFFIX_NONE || cost < best->cost)
+		*best = (struct piece){ hash, affix, (uint32_t)length, cost };
+}
+
+/* The piece that the wildcard is best found by; affix NONE when it has none. */
+static struct piece choose_piece(const struct sluice_entries *entries,
+                                 const struct sluice_entry *entry)
+{
+	enum { MAX_LOOKED_AT = 64 };
+	const struct sluice_wildcard *wildcard = &entry->predicate.wildcard;
+	const struct sluice_path_node *node = entry->node;
+	struct sluice_str first = wildcard->pieces[0];
+	struct sluice_str last = wildcard->pieces[wildcard->piece_count - 1];
+	struct piece best = { .affix = SLUICE_AFFIX_NONE };
+	size_t looked_at = 0;
+
+	if (first.len && first.len <= UINT16_MAX) {
+		struct sluice_walk walk = { node->seed, 0 };
+		unsigned kind = sluice_key_piece_kind(SLUICE_AFFIX_WILD_PREFIX);
+		consider(entries, &best, sluice_key_beginning(&walk, first, first.len, kind),
+		         SLUICE_AFFIX_WILD_PREFIX, first.len);
+	}
+	if (wildcard->piece_count > 1 && last.len && last.len <= UINT16_MAX) {
+		struct sluice_walk walk = { node->seed, 0 };
+		unsigned kind = sluice_key_piece_kind(SLUICE_AFFIX_WILD_SUFFIX);
+		consider(entries, &best, sluice_key_end(&walk, last, last.len, kind),
+		         SLUICE_AFFIX_WILD_SUFFIX, last.len);
+	}
+	for (size_t i = 1; i + 1 < wildcard->piece_count; i++) {
+		struct sluice_str piece = wildcard->pieces[i];
+		size_t length = piece.len < SLUICE_INNER_BYTES ? piece.len : SLUICE_INNER_BYTES;
+		for (size_t at = 0; length && at + length <= piece.len; at++)
+			if (looked_at++ < MAX_LOOKED_AT)
+				consider(entries, &best,
+				         sluice_key_inner(node, piece.data + at, length),
+				         SLUICE_AFFIX_WILD_INNER, length);
+	}
+	return best;
+}
+
+enum { FILTER_WORDS = (1 << SLUICE_INNER_FILTER_BITS) / 64 };
+
+/* Bits stay until no inner piece is left. */
+static bool filter_add(struct sluice_entries *entries, struct sluice_index *index, uint64_t hash)
+{
+	uint64_t bit;
+
+	if (!index->inner_filter) {
+		index->inner_filter = calloc(FILTER_WORDS, sizeof(*index->inner_filter));
+		if (!index->inner_filter)
+			return false;
+		entries->bytes += FILTER_WORDS * sizeof(*index->inner_filter);
+	}
+	*sluice_key_filter(index, hash, &bit) |= bit;
+	return true;
+}
+
+static void filter_release(struct sluice_entries *entries, struct sluice_index *index)
+{
+	if (!index->inner_filter || index->lengths[SLUICE_AFFIX_WILD_INNER].count > 0)
+		return;
+	free(index->inner_filter);
+	index->inner_filter = NULL;
+	entries->bytes -= FILTER_WORDS * sizeof(*index->inner_filter);
+}
+
+static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_index *index = entry->node->index;
+	struct piece piece = choose_piece(entries, entry);
+
+	entry->affix = (uint8_t)piece.affix;
+	entry->piece = (uint16_t)piece.length;
+	entry->bucket = piece.hash;
+	if (piece.affix == SLUICE_AFFIX_NONE)
+		return list_add(&index->list, &index->list_count, &index->list_capacity, entry);
+	if (piece.affix == SLUICE_AFFIX_WILD_INNER && !filter_add(entries, index, piece.hash))
 		return false;
-	if (!sluice_key_is_bucket(key) || bucket_add(entries, entry, key))
-		return true;
-	length_drop(lengths, key->length);
+	if (length_add(&index->lengths[piece.affix], piece.length)) {
+		if (bucket_add(entries, entry))
+			return true;
+		length_drop(&index->lengths[piece.affix], piece.length);
+	}
+	filter_release(entries, index);
 	return false;
 }
 
-static void index_destroy(struct sluice_index *index)
+static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	for (int i = 0; i < SLUICE_AFFIX_COUNT; i++)
-		free(index->lengths[i].list);
-	free(index->shapes);
-	sluice_ranges_finish(&index->ranges);
-	free(index->list);
-	free(index);
+	struct sluice_index *index = entry->node->index;
+
+	if (entry->affix == SLUICE_AFFIX_NONE) {
+		list_drop(index->list, &index->list_count, entry);
+		return;
+	}
+	bucket_drop(entries, entry);
+	length_drop(&index->lengths[entry->affix], entry->piece);
+	filter_release(entries, index);
 }
 
-/* Frees the index of a path on which no entry has postings. */
-static void index_release(struct sluice_entries *entries, struct sluice_path_node *node)
-{
-	for (int i = 0; i < SLUICE_OP_COUNT; i++)
-		if (node->index->counts[i])
-			return;
-	index_destroy(node->index);
-	node->index = NULL;
-	entries->bytes -= sizeof(struct sluice_index);
-}
+/* --- entries that come to have postings, and have none any more --- */
 
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	enum sluice_operator op = entry->predicate.op;
-
-	if (op == SLUICE_OP_ABSENT)
-		return list_add(&entries->absent, &entries->absent_count, &entries->absent_capacity,
-		                entry);
-
 	struct sluice_index *index = entry->node->index;
-	if (!index) {
-		index = calloc(1, sizeof(*index));
-		if (!index)
-			return false;
-		entry->node->index = index;
-		entries->bytes += sizeof(*index);
-	}
 	struct sluice_key key = sluice_key_of(&entry->predicate);
 	bool added = true;
+	size_t before = index->ranges.bytes;
+
 	switch (key.kind) {
-	case SLUICE_KEY_HASH:
+	case SLUICE_KEY_VALUE:
+	case SLUICE_KEY_DIRECT:
 		break;
 	case SLUICE_KEY_AFFIX:
-		added = affix_add(entries, entry, &key);
+		added = length_add(&index->lengths[key.affix], key.length);
+		break;
+	case SLUICE_KEY_WILDCARD:
+		added = wildcard_add(entries, entry);
 		break;
 	case SLUICE_KEY_SHAPE:
 		added = shape_add(index, key.shape);
 		break;
 	case SLUICE_KEY_RANGE:
-		added = sluice_ranges_add(&index->ranges, entry);
-		break;
-	case SLUICE_KEY_DIRECT:
-		index->direct[op] = entry;
+		added = sluice_ranges_add(&index->ranges, &entries->cells, entry);
+		entries->bytes += index->ranges.bytes - before;
 		break;
 	case SLUICE_KEY_LIST:
-		added = list_add(&index->list, &index->list_count, &index->list_capacity, entry);
+		if (entry->predicate.op == SLUICE_OP_ABSENT)
+			added = list_add(&entries->absent, &entries->absent_count,
+			                 &entries->absent_capacity, entry);
+		else
+			added = list_add(&index->list, &index->list_count, &index->list_capacity,
+			                 entry);
 		break;
 	}
 	if (added)
-		index->counts[op]++;
-	else
-		index_release(entries, entry->node);
+		index->counts[entry->predicate.op]++;
 	return added;
 }
 
 /* An entry's last posting went. */
 static void deactivate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	enum sluice_operator op = entry->predicate.op;
-
-	if (op == SLUICE_OP_ABSENT) {
-		list_drop(entries->absent, &entries->absent_count, entry);
-		return;
-	}
 	struct sluice_index *index = entry->node->index;
 	struct sluice_key key = sluice_key_of(&entry->predicate);
+	size_t before = index->ranges.bytes;
+
 	switch (key.kind) {
-	case SLUICE_KEY_HASH:
+	case SLUICE_KEY_VALUE:
+	case SLUICE_KEY_DIRECT:
 		break;
 	case SLUICE_KEY_AFFIX:
-		if (sluice_key_is_bucket(&key))
-			bucket_drop(entries, entry, &key);
 		length_drop(&index->lengths[key.affix], key.length);
+		break;
+	case SLUICE_KEY_WILDCARD:
+		wildcard_drop(entries, entry);
 		break;
 	case SLUICE_KEY_SHAPE:
 		shape_drop(index, key.shape);
 		break;
 	case SLUICE_KEY_RANGE:
-		sluice_ranges_drop(&index->ranges, entry);
-		break;
-	case SLUICE_KEY_DIRECT:
-		index->direct[op] = NULL;
+		sluice_ranges_drop(&index->ranges, &entries->cells, entry);
+		entries->bytes -= before - index->ranges.bytes;
 		break;
 	case SLUICE_KEY_LIST:
-		list_drop(index->list, &index->list_count, entry);
+		if (entry->predicate.op == SLUICE_OP_ABSENT)
+			list_drop(entries->absent, &entries->absent_count, entry);
+		else
+			list_drop(index->list, &index->list_count, entry);
 		break;
 	}
-	index->counts[op]--;
-	index_release(entries, entry->node);
+	index->counts[entry->predicate.op]--;
 }
 
 static void postings_free(struct sluice_entries *entries, struct sluice_entry *entry)

@@ -2,26 +2,36 @@
 /*
  * Predicates, each kept once, and the way from a leaf to the conjunctions that it may complete.
  *
- *	"status" = "error"  ─ one entry, however many rules say so ─ postings: conjunctions to verify
+ *	"status" = "error"  ─ one entry, however many rules say so ─ postings: conjunctions to look at
  *
  * A conjunction needs all its fields, so it stands in the postings of one of them only, the one
- * that fewest events will meet (matcher.c chooses); its other predicates are entries without
- * postings, looked at when it is verified. An entry with postings is found from a leaf
- *	by hash      strings, numbers, and their folded kind: one look-up a leaf and kind;
- *	             prefixes and suffixes: one look-up for each length that rules use at this path,
- *	             all from one walk over the string; wildcards so by their literal beginning or end;
- *	             topic filters: one look-up for each shape that rules use at this path ("a/+/b/#":
- *	             three levels, the second open, and a rest); blocks of addresses: one for each
- *	             length;
- *	by order     numeric ranges (ranges.h);
- *	directly     true, false, null, exists;
- *	one by one   anything-but, wildcards with a star at both ends, and those found by one beginning
- *	             or end: each distinct predicate with postings, until it has matched once in this
- *	             event.
- * Adding or removing one is O(its text), plus O(lengths in use) for the first of a new length, or
- * O(log ranges). Worst case for a leaf: its bytes, plus one look-up for each length or shape, plus
- * one try for each predicate of the last kind; what tries may cost an event is bounded by its
- * budget (matcher_internal.h).
+ * that fewest events will meet (choose.c); its other predicates are entries without postings,
+ * looked at when it is verified. How an entry is found from a leaf:
+ *
+ *	by its value     strings, numbers: one look-up a leaf, for every entry, postings or not, so
+ *	                 that what is verified later knows which of them the event has
+ *	by an affix      prefixes, suffixes, their folded kinds: one look-up for each length that
+ *	                 rules use at this path, all from one walk over the string; blocks of
+ *	                 addresses: one for each length
+ *	by a piece       wildcards: by their literal beginning or end, or by up to four bytes of a
+ *	                 piece between stars, looked for at every place of the string; whichever
+ *	                 fewest other wildcards are found by. Those found are tried one by one
+ *	by its levels    topic filters: one look-up for each shape that rules use at this path
+ *	                 ("a/+/b/#": three levels, the second open, and a rest)
+ *	by order         numeric ranges (ranges.h)
+ *	directly         true, false, null, exists
+ *	one by one       anything-but and wildcards without a piece: each with postings
+ *
+ * A posting carries a check: what another field of the conjunction must look like, told from a few
+ * bits of what the event has there, so that most candidates are dismissed without a look at them:
+ *
+ *	[ conj | slot | path of the check | 64 bits, one of which the value's hash must set ]
+ *	[ conj | slot | path of the check | bounds that the number must be within           ]
+ *
+ * Adding or removing an entry is O(its text), plus O(lengths in use) for the first of a new length.
+ * Worst case for a leaf: its bytes for each length of pieces, plus one look-up for each length or
+ * shape, plus one try for each predicate that a piece finds or nothing does; what tries may cost an
+ * event is bounded by its budget (matcher_internal.h).
  */
 #ifndef SLUICE_INDEX_H
 #define SLUICE_INDEX_H
@@ -33,9 +43,21 @@
 
 enum { SLUICE_OP_COUNT = SLUICE_OP_BUT + 1 };
 
+/* Set in sluice_posting.check: the check is for a number, not for bits. */
+#define SLUICE_CHECK_RANGE UINT32_C(0x80000000)
+/* Instead of a path: there is nothing to check. */
+#define SLUICE_CHECK_NONE (SLUICE_CHECK_RANGE - 1)
+
 struct sluice_posting {
 	struct sluice_conj *conj;
-	uint32_t slot; /* which of the conjunction's slots points back here */
+	uint32_t slot;  /* which of the conjunction's slots points back here */
+	uint32_t check; /* the id of a path, and perhaps SLUICE_CHECK_RANGE */
+	union {
+		uint64_t bits; /* some leaf there has one of these (sluice_place.bits) */
+		struct {
+			float lower, upper; /* rounded outwards, both inclusive */
+		} range;
+	};
 };
 
 /* A predicate at a path. */
@@ -43,18 +65,20 @@ struct sluice_entry {
 	struct sluice_predicate predicate; /* operands stand behind it in the same block */
 	struct sluice_path_node *node;
 	uint64_t hash;
-	size_t bytes;  /* of the block */
-	uint32_t refs; /* alternatives of rules that are this */
-	uint32_t id;   /* its place in a scratch */
-	uint32_t
-	        list_at; /* its place in its node's list, or in the matcher's list of ABSENT ones */
+	uint64_t bucket;  /* of a wildcard with postings: the hash of the piece that finds it */
+	size_t bytes;     /* of the block */
+	uint32_t refs;    /* alternatives of rules that are this */
+	uint32_t id;      /* its place in a scratch */
+	uint32_t list_at; /* its place in its node's list, its bucket, or that of ABSENT ones */
+	uint8_t affix;    /* of a wildcard: which kind of piece that is … */
+	uint16_t piece;   /* … and its length */
 	uint32_t posting_count, posting_capacity;
 	struct sluice_posting *postings; /* owned */
 };
 
-/* Lengths of the prefixes (or suffixes) with postings at a path, ascending. */
+/* Lengths of the prefixes (or suffixes …) with postings at a path, ascending. */
 struct sluice_length {
-	uint32_t length; /* in bytes */
+	uint32_t length; /* in bytes; of blocks in bits */
 	uint32_t entries;
 };
 
@@ -63,7 +87,6 @@ struct sluice_lengths {
 	uint32_t count, capacity;
 };
 
-/* Which lengths: a wildcard's are those of its literal beginning or, where it has none, end. */
 enum sluice_affix {
 	SLUICE_AFFIX_PREFIX,
 	SLUICE_AFFIX_SUFFIX,
@@ -71,12 +94,20 @@ enum sluice_affix {
 	SLUICE_AFFIX_FOLD_SUFFIX,
 	SLUICE_AFFIX_WILD_PREFIX,
 	SLUICE_AFFIX_WILD_SUFFIX,
-	SLUICE_AFFIX_BLOCK4, /* of addresses; lengths are in bits */
+	SLUICE_AFFIX_WILD_INNER,
+	SLUICE_AFFIX_BLOCK4,
 	SLUICE_AFFIX_BLOCK6,
 	SLUICE_AFFIX_COUNT,
+	SLUICE_AFFIX_NONE = SLUICE_AFFIX_COUNT,
 };
 
-/* Wildcards at one path that begin (or end) in the same text: found together, tried one by one. */
+/* The longest piece of a wildcard that is looked for at every place of a string. */
+enum { SLUICE_INNER_BYTES = 4 };
+
+/* Of the inner pieces at a path, to look up few that are not there. */
+enum { SLUICE_INNER_FILTER_BITS = 15 };
+
+/* Wildcards that one piece finds (or several, whose hashes are the same: they are tried anyway). */
 struct sluice_bucket {
 	uint64_t hash;
 	struct sluice_entry **list; /* owned; never empty */
@@ -94,13 +125,17 @@ struct sluice_shape {
 /* Filters with more levels are tried one by one. */
 enum { SLUICE_SHAPE_LEVELS = 64 };
 
-/* What is looked up for a leaf at one path. Owned by the node. */
+/* What is looked up for a leaf at one path. Owned by the node, while it has entries. */
 struct sluice_index {
-	uint32_t counts[SLUICE_OP_COUNT]; /* entries with postings */
+	uint32_t claimed[SLUICE_OP_COUNT]; /* entries */
+	uint32_t counts[SLUICE_OP_COUNT];  /* entries with postings */
+	uint32_t entries;                  /* the sum of claimed */
 	struct sluice_lengths lengths[SLUICE_AFFIX_COUNT];
+	uint64_t *inner_filter;      /* owned: 2^SLUICE_INNER_FILTER_BITS bits, or NULL */
 	struct sluice_shape *shapes; /* owned */
 	uint32_t shape_count, shape_capacity;
 	struct sluice_ranges ranges;
+	struct sluice_span span; /* of the bounds of ranges, claimed ones too */
 	struct sluice_entry *direct[SLUICE_OP_COUNT]; /* true, false, null, exists */
 	struct sluice_entry **list;                   /* owned: the ones to be tried one by one */
 	uint32_t list_count, list_capacity;
@@ -108,7 +143,8 @@ struct sluice_index {
 
 struct sluice_entries {
 	struct sluice_table table;   /* all entries, by hash */
-	struct sluice_table buckets; /* by the hash of their text */
+	struct sluice_table buckets; /* by hash */
+	struct sluice_table cells;   /* of ranges, by hash */
 	struct sluice_ids ids;
 	struct sluice_entry **absent; /* owned: {"exists": false} with postings, at any path */
 	uint32_t absent_count, absent_capacity;
@@ -135,14 +171,45 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *entry, uint32_t at,
                          struct sluice_posting *moved);
 
+/* Whether the entry is found by its value: then an event's leaves are known to be it or not. */
+static inline bool sluice_entry_is_value(const struct sluice_entry *entry)
+{
+	return entry->predicate.op <= SLUICE_OP_NULL;
+}
+
+/* The bits that a leaf of this hash sets in what a check looks at. */
+static inline uint64_t sluice_check_bit(uint64_t hash)
+{
+	return UINT64_C(1) << (hash >> 58);
+}
+
+/* The hash that stands for true, false or null at a path. */
+static inline uint64_t sluice_literal_hash(const struct sluice_path_node *node,
+                                           enum sluice_operator op)
+{
+	return sluice_hash_close(node->seed, 0, UINT64_C(1) << 32 | op);
+}
+
 /*
- * Calls hit() for each entry with postings that matches the leaf, once. Entries that would be tried
- * one by one are tried only where try() says so; cost is about the steps of a try.
+ * The entry that is this leaf's value, or NULL; *hash gets what stands for the value, whether there
+ * is such an entry or not.
+ */
+struct sluice_entry *sluice_index_value(const struct sluice_entries *entries,
+                                        const struct sluice_leaf *leaf, uint64_t *hash);
+
+/*
+ * Calls hit() for each entry with postings, but those of values, that matches the leaf, perhaps
+ * more than once. Entries that would be tried are tried only where try() says so; cost is about the
+ * steps of a try. spend() is told of steps beside these, and says whether to go on. Folded texts
+ * take memory from `text`.
  */
 struct sluice_probe {
 	bool (*try)(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
 	            size_t cost);
 	void (*hit)(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf);
+	bool (*spend)(struct sluice_probe *probe, size_t steps);
+	struct sluice_arena *text;
+	bool out_of_memory;
 };
 void sluice_index_probe(const struct sluice_entries *entries, const struct sluice_leaf *leaf,
                         uint32_t leaf_id, struct sluice_probe *probe);

@@ -3,21 +3,9 @@
 
 static struct sluice_key affix_key(enum sluice_affix affix, struct sluice_str text)
 {
-	return (struct sluice_key){
-		.kind = SLUICE_KEY_AFFIX, .affix = affix, .text = text, .length = (uint32_t)text.len
-	};
-}
-
-static struct sluice_key wildcard_key(const struct sluice_wildcard *wildcard)
-{
-	struct sluice_str first = wildcard->pieces[0];
-	struct sluice_str last = wildcard->pieces[wildcard->piece_count - 1];
-
-	if (first.len)
-		return affix_key(SLUICE_AFFIX_WILD_PREFIX, first);
-	if (last.len)
-		return affix_key(SLUICE_AFFIX_WILD_SUFFIX, last);
-	return (struct sluice_key){ .kind = SLUICE_KEY_LIST };
+	return (struct sluice_key){ .kind = SLUICE_KEY_AFFIX,
+		                    .affix = affix,
+		                    .length = (uint32_t)text.len };
 }
 
 /* Cuts the level at *at off, and moves *at behind its '/', or past the end. */
@@ -56,7 +44,7 @@ struct sluice_key sluice_key_of(const struct sluice_predicate *predicate)
 	case SLUICE_OP_STRING:
 	case SLUICE_OP_NUMBER:
 	case SLUICE_OP_FOLD:
-		return (struct sluice_key){ .kind = SLUICE_KEY_HASH };
+		return (struct sluice_key){ .kind = SLUICE_KEY_VALUE };
 	case SLUICE_OP_TRUE:
 	case SLUICE_OP_FALSE:
 	case SLUICE_OP_NULL:
@@ -71,7 +59,7 @@ struct sluice_key sluice_key_of(const struct sluice_predicate *predicate)
 	case SLUICE_OP_FOLD_SUFFIX:
 		return affix_key(SLUICE_AFFIX_FOLD_SUFFIX, predicate->text);
 	case SLUICE_OP_WILDCARD:
-		return wildcard_key(&predicate->wildcard);
+		return (struct sluice_key){ .kind = SLUICE_KEY_WILDCARD };
 	case SLUICE_OP_MQTT_TOPIC:
 		return filter_key(predicate->text);
 	case SLUICE_OP_CIDR:
@@ -87,58 +75,39 @@ struct sluice_key sluice_key_of(const struct sluice_predicate *predicate)
 	}
 }
 
-bool sluice_key_is_bucket(const struct sluice_key *key)
+uint64_t sluice_key_hash(const struct sluice_path_node *node,
+                         const struct sluice_predicate *predicate)
 {
-	return key->kind == SLUICE_KEY_AFFIX &&
-	       (key->affix == SLUICE_AFFIX_WILD_PREFIX || key->affix == SLUICE_AFFIX_WILD_SUFFIX);
-}
-
-uint64_t sluice_key_bucket(uint32_t node_id, const struct sluice_key *key)
-{
-	uint64_t walk = sluice_hash_start(node_id);
-
-	walk = key->affix == SLUICE_AFFIX_WILD_PREFIX ? sluice_hash_bytes(walk, key->text)
-	                                              : sluice_key_backward(walk, key->text);
-	return sluice_key_close(walk, SLUICE_OP_WILDCARD);
-}
-
-uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predicate)
-{
-	uint64_t walk = sluice_hash_start(node_id);
 	struct sluice_key key = sluice_key_of(predicate);
+	struct sluice_walk walk = { node->seed, 0 };
+	uint64_t hashes[SLUICE_SHAPE_LEVELS];
 
 	switch (key.kind) {
-	case SLUICE_KEY_HASH:
+	case SLUICE_KEY_VALUE:
 		if (predicate->op == SLUICE_OP_NUMBER)
-			walk ^= sluice_number_hash(&predicate->number);
-		else
-			walk = sluice_hash_bytes(walk, predicate->text);
+			return sluice_hash_mix(node->seed ^ sluice_number_hash(&predicate->number),
+			                       SLUICE_HASH_B);
 		break;
 	case SLUICE_KEY_AFFIX:
 		if (predicate->op == SLUICE_OP_CIDR)
-			walk = sluice_key_block(node_id, predicate->cidr.address, key.length);
-		else if (sluice_key_is_bucket(&key))
-			walk = sluice_hash_bytes(walk, predicate->source);
-		else if (key.affix == SLUICE_AFFIX_SUFFIX || key.affix == SLUICE_AFFIX_FOLD_SUFFIX)
-			walk = sluice_key_backward(walk, key.text);
-		else
-			walk = sluice_hash_bytes(walk, key.text);
+			return sluice_key_block(node, predicate->cidr.address, key.length);
+		if (key.affix == SLUICE_AFFIX_SUFFIX || key.affix == SLUICE_AFFIX_FOLD_SUFFIX)
+			return sluice_key_end(&walk, predicate->text, key.length, predicate->op);
 		break;
-	case SLUICE_KEY_SHAPE: {
-		uint64_t hashes[SLUICE_SHAPE_LEVELS];
+	case SLUICE_KEY_SHAPE:
 		sluice_key_levels(predicate->text, hashes);
-		walk = sluice_key_shape(node_id, &key.shape, hashes);
-		break;
-	}
+		return sluice_key_shape(node, &key.shape, hashes);
 	case SLUICE_KEY_DIRECT:
-		break;
+		return sluice_literal_hash(node, predicate->op);
+	case SLUICE_KEY_WILDCARD:
 	case SLUICE_KEY_RANGE:
 	case SLUICE_KEY_LIST:
-		if (predicate->op != SLUICE_OP_ABSENT)
-			walk = sluice_hash_bytes(walk, predicate->source);
-		break;
+		if (predicate->op == SLUICE_OP_ABSENT)
+			return sluice_literal_hash(node, predicate->op);
+		return sluice_key_beginning(&walk, predicate->source, predicate->source.len,
+		                            predicate->op);
 	}
-	return sluice_key_close(walk, predicate->op);
+	return sluice_key_beginning(&walk, predicate->text, predicate->text.len, predicate->op);
 }
 
 bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape *b)
@@ -146,17 +115,18 @@ bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape 
 	return a->open == b->open && a->levels == b->levels && a->rest == b->rest;
 }
 
-uint64_t sluice_key_block(uint32_t node_id, const uint8_t *address, uint32_t bits)
+uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *address,
+                          uint32_t bits)
 {
-	/* the length goes in, since a block may end in zeros that a longer one has too */
-	uint64_t walk = sluice_hash_start(node_id) ^ bits;
+	uint64_t halves[2];
+	uint8_t masked[16] = { 0 };
 
-	for (uint32_t i = 0; i < bits / 8; i++)
-		walk = sluice_hash_byte(walk, address[i]);
+	memcpy(masked, address, bits / 8);
 	if (bits % 8)
-		walk = sluice_hash_byte(walk,
-		                        (unsigned char)(address[bits / 8] & 0xFF00 >> bits % 8));
-	return walk;
+		masked[bits / 8] = (uint8_t)(address[bits / 8] & 0xFF00 >> bits % 8);
+	memcpy(halves, masked, sizeof(halves));
+	return sluice_hash_close(sluice_hash_step(node->seed, halves[0]), halves[1],
+	                         bits | (uint64_t)SLUICE_OP_CIDR << 40);
 }
 
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS])
@@ -166,19 +136,18 @@ uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE
 	for (size_t at = 0; at <= topic.len; count++) {
 		struct sluice_str level = next_level(topic, &at);
 		if (count < SLUICE_SHAPE_LEVELS)
-			hashes[count] = sluice_hash_finish(
-			        sluice_hash_bytes(sluice_hash_start(count), level));
+			hashes[count] = sluice_hash_text(count, level);
 	}
 	return count;
 }
 
-uint64_t sluice_key_shape(uint32_t node_id, const struct sluice_shape *shape,
+uint64_t sluice_key_shape(const struct sluice_path_node *node, const struct sluice_shape *shape,
                           const uint64_t hashes[SLUICE_SHAPE_LEVELS])
 {
-	uint64_t walk = sluice_hash_start(node_id) ^ shape->open ^ (shape->rest ? 1 : 0);
+	uint64_t walk = sluice_hash_step(node->seed, shape->open);
 
 	for (uint32_t i = 0; i < shape->levels; i++)
 		if (!(shape->open & UINT64_C(1) << i))
-			walk = (walk ^ hashes[i]) * UINT64_C(0x9e3779b97f4a7c15);
-	return walk;
+			walk = sluice_hash_step(walk, hashes[i]);
+	return sluice_hash_close(walk, shape->rest, (uint64_t)SLUICE_OP_MQTT_TOPIC << 40);
 }

@@ -3,8 +3,9 @@
  * Under which hash an entry is kept, and how a leaf finds it: what the two sides of the index
  * (index.c keeps, probe.c looks up) must agree on.
  *
- * A hash is a walk (over a text forward, backward, or over the levels of a topic, begun with the
- * path's number) closed with the kind, so that one walk serves all kinds and lengths that share it.
+ * A hash is a walk (over the words of a text from its beginning or its end, or over the levels of a
+ * topic, begun with the path's seed) closed with the length and the kind, so that one walk serves
+ * all lengths.
  */
 #ifndef SLUICE_INDEX_KEY_H
 #define SLUICE_INDEX_KEY_H
@@ -12,65 +13,87 @@
 #include "hash.h"
 #include "index.h"
 
-static inline uint64_t sluice_hash_byte(uint64_t hash, unsigned char byte)
-{
-	return (hash ^ byte) * UINT64_C(0x100000001b3);
-}
-static inline uint64_t sluice_hash_bytes(uint64_t hash, struct sluice_str text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		hash = sluice_hash_byte(hash, (unsigned char)text.data[i]);
-	return hash;
-}
-static inline uint64_t sluice_hash_finish(uint64_t hash)
-{
-	hash ^= hash >> 32;
-	hash *= UINT64_C(0xd6e8feb86659fd93);
-	return hash ^ hash >> 32;
-}
-
 enum sluice_key_kind {
-	SLUICE_KEY_HASH,   /* by the whole value */
-	SLUICE_KEY_AFFIX,  /* by a beginning or end of it */
-	SLUICE_KEY_SHAPE,  /* by the literal levels of a topic filter */
-	SLUICE_KEY_RANGE,  /* by order */
-	SLUICE_KEY_DIRECT, /* by the kind alone */
-	SLUICE_KEY_LIST,   /* tried one by one */
+	SLUICE_KEY_VALUE,    /* by the whole value */
+	SLUICE_KEY_AFFIX,    /* by a beginning or end of it */
+	SLUICE_KEY_WILDCARD, /* by a piece */
+	SLUICE_KEY_SHAPE,    /* by the literal levels of a topic filter */
+	SLUICE_KEY_RANGE,    /* by order */
+	SLUICE_KEY_DIRECT,   /* by the kind alone */
+	SLUICE_KEY_LIST,     /* tried one by one */
 };
 
 struct sluice_key {
 	enum sluice_key_kind kind;
-	enum sluice_affix affix;
-	struct sluice_str text;    /* of _AFFIX, but for blocks */
+	enum sluice_affix affix;   /* of _AFFIX */
 	uint32_t length;           /* of _AFFIX */
 	struct sluice_shape shape; /* of _SHAPE; entries is 0 */
 };
 
 struct sluice_key sluice_key_of(const struct sluice_predicate *predicate);
 
-/* The hash of an entry at the path of this number. */
-uint64_t sluice_key_hash(uint32_t node_id, const struct sluice_predicate *predicate);
-
-/* Whether the entry stands in a bucket, and the hash of that. */
-bool sluice_key_is_bucket(const struct sluice_key *key);
-uint64_t sluice_key_bucket(uint32_t node_id, const struct sluice_key *key);
+/* The hash of an entry at the path. */
+uint64_t sluice_key_hash(const struct sluice_path_node *node,
+                         const struct sluice_predicate *predicate);
 
 bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape *b);
 
-static inline uint64_t sluice_key_close(uint64_t walked, enum sluice_operator op)
+/* A walk over a text, as far as whole words. */
+struct sluice_walk {
+	uint64_t hash;
+	size_t at;
+};
+
+/* The hash of the first `length` bytes of a text, for a walk that has not gone past them. */
+static inline uint64_t sluice_key_beginning(struct sluice_walk *walk, struct sluice_str text,
+                                            size_t length, unsigned kind)
 {
-	return sluice_hash_finish(walked + (uint64_t)op * UINT64_C(0x9e3779b97f4a7c15));
+	for (; length - walk->at >= 8; walk->at += 8)
+		walk->hash = sluice_hash_step(walk->hash, sluice_word(text.data + walk->at));
+	return sluice_hash_close(walk->hash,
+	                         sluice_word_part(text.data + walk->at, length - walk->at),
+	                         length | (uint64_t)kind << 40);
 }
 
-static inline uint64_t sluice_key_backward(uint64_t hash, struct sluice_str text)
+/* The hash of the last `length` bytes. */
+static inline uint64_t sluice_key_end(struct sluice_walk *walk, struct sluice_str text,
+                                      size_t length, unsigned kind)
 {
-	for (size_t i = text.len; i > 0; i--)
-		hash = sluice_hash_byte(hash, (unsigned char)text.data[i - 1]);
-	return hash;
+	const char *end = text.data + text.len;
+
+	for (; length - walk->at >= 8; walk->at += 8)
+		walk->hash = sluice_hash_step(walk->hash, sluice_word(end - walk->at - 8));
+	return sluice_hash_close(walk->hash, sluice_word_part(end - length, length - walk->at),
+	                         length | (uint64_t)kind << 40);
 }
 
-/* The walk over the first `bits` bits of an address. */
-uint64_t sluice_key_block(uint32_t node_id, const uint8_t *address, uint32_t bits);
+/* What tells the hashes of a wildcard's pieces from those of entries. */
+static inline unsigned sluice_key_piece_kind(enum sluice_affix affix)
+{
+	return SLUICE_OP_COUNT + (unsigned)affix;
+}
+
+/* The hash of a piece between stars, of at most SLUICE_INNER_BYTES. */
+static inline uint64_t sluice_key_inner(const struct sluice_path_node *node, const char *piece,
+                                        size_t length)
+{
+	return sluice_hash_mix(node->seed ^ sluice_word_part(piece, length),
+	                       SLUICE_HASH_B ^ length);
+}
+
+/* The place of an inner piece in its path's filter. */
+static inline uint64_t *sluice_key_filter(const struct sluice_index *index, uint64_t hash,
+                                          uint64_t *bit)
+{
+	uint64_t place = hash >> (64 - SLUICE_INNER_FILTER_BITS);
+
+	*bit = UINT64_C(1) << place % 64;
+	return &index->inner_filter[place / 64];
+}
+
+/* The hash of the first `bits` bits of an address. */
+uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *address,
+                          uint32_t bits);
 
 /*
  * The levels of a topic or filter, each hashed by itself: at most SLUICE_SHAPE_LEVELS of them.
@@ -78,8 +101,8 @@ uint64_t sluice_key_block(uint32_t node_id, const uint8_t *address, uint32_t bit
  */
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS]);
 
-/* The walk over the levels that a shape leaves closed. */
-uint64_t sluice_key_shape(uint32_t node_id, const struct sluice_shape *shape,
+/* The hash of the levels that a shape leaves closed. */
+uint64_t sluice_key_shape(const struct sluice_path_node *node, const struct sluice_shape *shape,
                           const uint64_t hashes[SLUICE_SHAPE_LEVELS]);
 
 #endif

@@ -64,27 +64,27 @@ void sluice_leaves_finish(struct sluice_leaves *leaves)
 	free(leaves->leaves);
 	free(leaves->elements);
 	free(leaves->arrays);
-	free(leaves->chains);
+	free(leaves->places);
 	sluice_arena_destroy(leaves->text);
 	*leaves = (struct sluice_leaves){ 0 };
 }
 
 enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t node_limit)
 {
-	if (node_limit > leaves->chain_count) {
-		uint32_t count = leaves->chain_count ? leaves->chain_count : 64;
+	if (node_limit > leaves->place_room) {
+		uint32_t count = leaves->place_room ? leaves->place_room : FIRST_ROOM;
 		while (count < node_limit)
 			count *= 2;
-		struct sluice_chain *chains = realloc(leaves->chains, count * sizeof(*chains));
-		if (!chains)
+		struct sluice_place *places = realloc(leaves->places, count * sizeof(*places));
+		if (!places)
 			return SLUICE_ERR_NOMEM;
-		memset(chains + leaves->chain_count, 0,
-		       (count - leaves->chain_count) * sizeof(*chains));
-		leaves->chains = chains;
-		leaves->chain_count = count;
+		memset(places + leaves->place_room, 0,
+		       (count - leaves->place_room) * sizeof(*places));
+		leaves->places = places;
+		leaves->place_room = count;
 	}
 	if (++leaves->epoch == 0) {
-		memset(leaves->chains, 0, leaves->chain_count * sizeof(*leaves->chains));
+		memset(leaves->places, 0, leaves->place_room * sizeof(*leaves->places));
 		leaves->epoch = 1;
 	}
 	leaves->leaf_count = 0;
@@ -149,7 +149,7 @@ void sluice_leaves_truncate(struct sluice_leaves *leaves, uint32_t count)
 	/* No path holds leaves from both sides of `count`: $mqtt's own come first, the payload's
 	 * after. */
 	for (uint32_t i = count; i < leaves->leaf_count; i++)
-		leaves->chains[leaves->leaves[i].node->id].epoch = 0;
+		leaves->places[leaves->leaves[i].node->id].epoch = 0;
 	leaves->leaf_count = count;
 	leaves->element_count = 1;
 	leaves->array_count = 0;

@@ -8,7 +8,7 @@
  *	leaves    0 site="b"  1 items.id=1  2 items=7  3 items.id=2  4 items.tags.k="x"
  *	elements  0 (the event)   1 = items[0]: leaf 1   2 = items[2]: leaves 3, 4   3 = tags[0]: leaf 4
  *	arrays    0 items: leaves 1 to 4, in element 0    1 tags: leaf 4, in element 2
- *	chains    path node → its leaves, linked in the order of the text
+ *	places    path node → its leaves, linked in the order of the text
  *
  * An element is an object or an array that stands in an array; a scalar in an array belongs to what
  * encloses the array. Elements and arrays come into being with their first leaf, parents first, so
@@ -18,6 +18,7 @@
 #ifndef SLUICE_LEAVES_H
 #define SLUICE_LEAVES_H
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "arena.h"
@@ -25,7 +26,8 @@
 #include "predicate.h"
 #include "sluice/matcher.h"
 
-#define SLUICE_NO_LEAF UINT32_MAX
+/* Fits into 31 bits. */
+#define SLUICE_NO_LEAF (UINT32_MAX >> 1)
 
 /* The limit each for $mqtt and for the payload's fields, and $mqtt.payload. */
 enum { SLUICE_LEAF_ROOM = SLUICE_EVENT_MAX_LEAVES * 2 + 1 };
@@ -48,8 +50,11 @@ struct sluice_array {
 	uint32_t first, end;           /* leaves below its elements: [first, end) */
 };
 
-struct sluice_chain {
-	uint32_t epoch; /* the event this is about; of another event: empty */
+/* What an event has at a path: its leaves, and what the checks of candidates look at (index.h). */
+struct sluice_place {
+	uint64_t bits;  /* one set for each leaf, by the hash of its value */
+	double number;  /* about the one number there; NaN when it can't be told, +inf when none */
+	uint32_t epoch; /* the event this is about; of another event: nothing is here */
 	uint32_t first, last;
 };
 
@@ -57,11 +62,10 @@ struct sluice_leaves {
 	struct sluice_leaf *leaves;      /* at most SLUICE_LEAF_ROOM */
 	struct sluice_element *elements; /* at most SLUICE_EVENT_MAX_ELEMENTS; [0] is the event */
 	struct sluice_array *arrays;     /* at most SLUICE_EVENT_MAX_ELEMENTS */
-	struct sluice_chain *chains;     /* by path node id */
-	uint32_t leaf_room, element_room, array_room;
+	struct sluice_place *places;     /* by path node id */
+	uint32_t leaf_room, element_room, array_room, place_room;
 	uint32_t leaf_count, element_count, array_count;
 	uint32_t leaf_limit; /* leaf_count may not pass it */
-	uint32_t chain_count;
 	uint32_t epoch;
 	bool overflow;             /* a leaf, element or array past the limit */
 	bool out_of_memory;        /* something found no memory: the event can't be matched */
@@ -71,7 +75,7 @@ struct sluice_leaves {
 enum sluice_status sluice_leaves_init(struct sluice_leaves *leaves);
 void sluice_leaves_finish(struct sluice_leaves *leaves);
 
-/* Begins an event: empties everything, with room for the chains of node_limit path nodes. Allocates
+/* Begins an event: empties everything, with room for the places of node_limit path nodes. Allocates
  * only when there are more than before. */
 enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t node_limit);
 
@@ -82,7 +86,7 @@ bool sluice_leaves_more(struct sluice_leaves *leaves);
 static inline struct sluice_leaf *sluice_leaves_add(struct sluice_leaves *leaves,
                                                     struct sluice_path_node *node, uint32_t element)
 {
-	struct sluice_chain *chain = &leaves->chains[node->id];
+	struct sluice_place *place = &leaves->places[node->id];
 	uint32_t id = leaves->leaf_count;
 
 	if ((id >= leaves->leaf_limit || id == leaves->leaf_room) && !sluice_leaves_more(leaves))
@@ -92,11 +96,13 @@ static inline struct sluice_leaf *sluice_leaves_add(struct sluice_leaves *leaves
 	leaf->node = node;
 	leaf->element = element;
 	leaf->next = SLUICE_NO_LEAF;
-	if (chain->epoch != leaves->epoch)
-		*chain = (struct sluice_chain){ leaves->epoch, id, id };
+	if (place->epoch != leaves->epoch)
+		*place = (struct sluice_place){ .number = HUGE_VAL,
+			                        .epoch = leaves->epoch,
+			                        .first = id };
 	else
-		leaves->leaves[chain->last].next = id;
-	chain->last = id;
+		leaves->leaves[place->last].next = id;
+	place->last = id;
 	return leaf;
 }
 
@@ -112,8 +118,8 @@ void sluice_leaves_truncate(struct sluice_leaves *leaves, uint32_t count);
 static inline uint32_t sluice_leaves_first(const struct sluice_leaves *leaves,
                                            const struct sluice_path_node *node)
 {
-	const struct sluice_chain *chain = &leaves->chains[node->id];
-	return chain->epoch == leaves->epoch ? chain->first : SLUICE_NO_LEAF;
+	const struct sluice_place *place = &leaves->places[node->id];
+	return place->epoch == leaves->epoch ? place->first : SLUICE_NO_LEAF;
 }
 
 /*

@@ -32,14 +32,13 @@ void sluice_scratch_destroy(struct sluice_scratch *scratch)
 	free(scratch->conj_epochs);
 	free(scratch->rule_marks);
 	free(scratch->ids);
+	free(scratch->values);
 	free(scratch);
 }
 
 /* Makes room for `need` items, zeroed from *room on. */
 static bool grow(void **array, size_t *room, size_t need, size_t size)
 {
-	if (need <= *room)
-		return true;
 	size_t count = *room ? *room : 64;
 	while (count < need)
 		count *= 2;
@@ -52,24 +51,21 @@ static bool grow(void **array, size_t *room, size_t need, size_t size)
 	return true;
 }
 
+/* A typed call of it, where there is too little. */
+#define GROW(array, room, need)                                                                    \
+	((need) <= (room) ||                                                                       \
+	 ((grown = (array), grow(&grown, &(room), (need), sizeof(*(array)))) &&                    \
+	  ((array) = grown, true)))
+
 static enum sluice_status begin(struct sluice_scratch *scratch,
                                 const struct sluice_matcher *matcher)
 {
-	size_t id_room = scratch->rule_room;
-	void *entries = scratch->entry_marks, *conjs = scratch->conj_epochs;
-	void *rules = scratch->rule_marks, *ids = scratch->ids;
-	bool grown = grow(&entries, &scratch->entry_room, matcher->entries.ids.limit,
-	                  sizeof(*scratch->entry_marks)) &&
-	             grow(&conjs, &scratch->conj_room, matcher->conj_ids.limit,
-	                  sizeof(*scratch->conj_epochs)) &&
-	             grow(&ids, &id_room, matcher->rule_marks.limit, sizeof(*scratch->ids)) &&
-	             grow(&rules, &scratch->rule_room, matcher->rule_marks.limit,
-	                  sizeof(*scratch->rule_marks));
-	scratch->entry_marks = entries;
-	scratch->conj_epochs = conjs;
-	scratch->ids = ids;
-	scratch->rule_marks = rules;
-	if (!grown)
+	void *grown;
+
+	if (!GROW(scratch->entry_marks, scratch->entry_room, matcher->entries.ids.limit) ||
+	    !GROW(scratch->conj_epochs, scratch->conj_room, matcher->conj_ids.limit) ||
+	    !GROW(scratch->rule_marks, scratch->rule_room, matcher->rule_marks.limit) ||
+	    !GROW(scratch->ids, scratch->id_room, sluice_table_count(&matcher->rules)))
 		return SLUICE_ERR_NOMEM;
 
 	uint32_t before = scratch->leaves.epoch;
@@ -87,6 +83,7 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 	scratch->budget = SLUICE_BUDGET;
 	scratch->cut_short = false;
 	scratch->match_count = 0;
+	scratch->value_count = 0;
 	scratch->undecided = 0;
 	return SLUICE_OK;
 }
@@ -96,7 +93,9 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 static void record(struct sluice_scratch *scratch, struct sluice_path_node *node,
                    enum sluice_json_type type, struct sluice_str text)
 {
-	struct sluice_leaf *leaf = sluice_leaves_add(&scratch->leaves, node, 0);
+	/* a node may be there for what is below it */
+	struct sluice_leaf *leaf =
+	        node->index ? sluice_leaves_add(&scratch->leaves, node, 0) : NULL;
 
 	if (!leaf)
 		return;
@@ -169,7 +168,7 @@ static void record_metadata(struct sluice_scratch *scratch, const struct sluice_
 	for (size_t i = 0; node && i < event->user_property_count; i++) {
 		struct sluice_path_node *property = sluice_path_walk(
 		        &scratch->matcher->trie, node, event->user_properties[i].name);
-		if (property && property->named)
+		if (property)
 			record(scratch, property, SLUICE_JSON_STRING,
 			       event->user_properties[i].value);
 	}
@@ -215,36 +214,110 @@ static unsigned record_payload(struct sluice_scratch *scratch, const struct slui
 
 /* --- candidates --- */
 
-static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *conj)
+/* Verifies with a share of the budget; false, with the budget of a candidate spent, when it can't be
+ * told. */
+static bool holds(struct sluice_scratch *scratch, const struct sluice_conj *conj, bool *undecided)
+{
+	int64_t left = scratch->budget + SLUICE_BUDGET_PER_CANDIDATE;
+	int64_t share = left < SLUICE_BUDGET_SHARE ? left : SLUICE_BUDGET_SHARE;
+
+	scratch->budget = share;
+	bool found = sluice_verify(scratch, conj);
+	*undecided = !found && scratch->budget < 0;
+	scratch->budget = left - (share - scratch->budget);
+	return found;
+}
+
+/* A conjunction of a rule that has several. */
+static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_conj *conj)
 {
 	uint32_t epoch = scratch->leaves.epoch;
 	struct sluice_rule_mark *mark = &scratch->rule_marks[conj->set->mark];
+	bool before = mark->epoch == epoch, undecided;
 
-	if (scratch->conj_epochs[conj->id] == epoch)
+	if (before && mark->verdict == SLUICE_RULE_MATCHED)
 		return;
-	scratch->conj_epochs[conj->id] = epoch;
-	if (mark->epoch == epoch && mark->verdict == SLUICE_RULE_MATCHED)
-		return;
-	bool undecided = mark->epoch == epoch;
-	int64_t left = scratch->budget + SLUICE_BUDGET_PER_CANDIDATE;
-	int64_t share = left < SLUICE_BUDGET_SHARE ? left : SLUICE_BUDGET_SHARE;
-	scratch->budget = share;
-	if (sluice_verify(scratch, conj)) {
-		if (undecided)
+	if (holds(scratch, conj, &undecided)) {
+		if (before)
 			scratch->undecided--;
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_MATCHED };
 		scratch->ids[scratch->match_count++] = conj->set->id;
-	} else if (scratch->budget < 0 && !undecided) {
+	} else if (undecided && !before) {
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_UNDECIDED };
 		scratch->undecided++;
 	}
-	scratch->budget = left - (share - scratch->budget);
+}
+
+static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *conj)
+{
+	bool undecided;
+
+	if (conj->id != UINT32_MAX) {
+		if (scratch->conj_epochs[conj->id] == scratch->leaves.epoch)
+			return;
+		scratch->conj_epochs[conj->id] = scratch->leaves.epoch;
+	}
+	if (conj->set->mark != UINT32_MAX)
+		look_at_one_of(scratch, conj);
+	else if (holds(scratch, conj, &undecided))
+		scratch->ids[scratch->match_count++] = conj->set->id;
+	else
+		scratch->undecided += undecided;
+}
+
+/* Whether the check lets the candidate pass. It may err on that side. */
+static bool passes(const struct sluice_leaves *leaves, const struct sluice_posting *posting)
+{
+	uint32_t check = posting->check;
+
+	if (check == SLUICE_CHECK_NONE)
+		return true;
+	const struct sluice_place *place = &leaves->places[check & ~SLUICE_CHECK_RANGE];
+	bool outside = (place->number < (double)posting->range.lower) |
+	               (place->number > (double)posting->range.upper);
+	bool passed = check & SLUICE_CHECK_RANGE ? !outside : (place->bits & posting->bits) != 0;
+	return passed & (place->epoch == leaves->epoch);
 }
 
 static void look_at_postings(struct sluice_scratch *scratch, const struct sluice_entry *entry)
 {
-	for (uint32_t i = 0; i < entry->posting_count; i++)
-		look_at(scratch, entry->postings[i].conj);
+	const struct sluice_posting *posting = entry->postings;
+	const struct sluice_posting *end = posting + entry->posting_count;
+
+	for (; posting < end; posting++)
+		if (passes(&scratch->leaves, posting))
+			look_at(scratch, posting->conj);
+}
+
+/* Looks the values of all leaves up: from now on entries of values are known to match or not. */
+static bool find_values(struct sluice_scratch *scratch)
+{
+	const struct sluice_matcher *matcher = scratch->matcher;
+	struct sluice_leaves *leaves = &scratch->leaves;
+	void *grown;
+
+	if (!GROW(scratch->values, scratch->value_room, leaves->leaf_count))
+		return false;
+	for (uint32_t i = 0; i < leaves->leaf_count; i++) {
+		const struct sluice_leaf *leaf = &leaves->leaves[i];
+		struct sluice_place *place = &leaves->places[leaf->node->id];
+		uint64_t hash;
+		struct sluice_entry *entry = sluice_index_value(&matcher->entries, leaf, &hash);
+		place->bits |= sluice_check_bit(hash);
+		if (leaf->value.type == SLUICE_JSON_NUMBER && leaf->node->numbers)
+			place->number = place->number == HUGE_VAL
+			                        ? sluice_number_near(&leaf->value.number)
+			                        : (double)NAN;
+		if (!entry)
+			continue;
+		struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
+		if (mark->epoch == leaves->epoch)
+			continue;
+		*mark = (struct sluice_entry_mark){ leaves->epoch, i & SLUICE_NO_LEAF, 1 };
+		if (entry->posting_count)
+			scratch->values[scratch->value_count++] = entry;
+	}
+	return true;
 }
 
 /* An event's way through the index. */
@@ -255,7 +328,7 @@ struct search {
 
 /*
  * An entry's mark names the first leaf that it matches, whoever found it: this search, or the
- * verification of another candidate. Its postings are walked at that leaf, and at no other.
+ * verification of another candidate. Its postings are walked at that leaf, once.
  */
 static bool try_entry(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
                       size_t cost)
@@ -263,7 +336,7 @@ static bool try_entry(struct sluice_probe *probe, const struct sluice_entry *ent
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	const struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
 
-	if (mark->epoch == scratch->leaves.epoch && mark->leaf != leaf)
+	if (mark->epoch == scratch->leaves.epoch && (mark->leaf != leaf || mark->walked))
 		return false;
 	if (sluice_charge(scratch, cost))
 		return true;
@@ -276,27 +349,40 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
 
-	if (mark->epoch != scratch->leaves.epoch)
-		*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf };
-	else if (mark->leaf != leaf)
+	if (mark->epoch == scratch->leaves.epoch && (mark->leaf != leaf || mark->walked))
 		return;
+	*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf & SLUICE_NO_LEAF, 1 };
 	look_at_postings(scratch, entry);
 }
 
-static void find_candidates(struct sluice_scratch *scratch)
+static bool spend(struct sluice_probe *probe, size_t steps)
+{
+	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
+
+	if (sluice_charge(scratch, steps))
+		return true;
+	scratch->cut_short = true;
+	return false;
+}
+
+static bool find_candidates(struct sluice_scratch *scratch)
 {
 	const struct sluice_matcher *matcher = scratch->matcher;
 	const struct sluice_leaves *leaves = &scratch->leaves;
-	struct search search = { { try_entry, hit_entry }, scratch };
+	struct search search = { { try_entry, hit_entry, spend, leaves->text, false }, scratch };
 
+	if (!find_values(scratch))
+		return false;
+	for (size_t i = 0; i < scratch->value_count; i++)
+		look_at_postings(scratch, scratch->values[i]);
 	for (uint32_t i = 0; i < leaves->leaf_count; i++)
-		if (leaves->leaves[i].node->index)
-			sluice_index_probe(&matcher->entries, &leaves->leaves[i], i, &search.probe);
+		sluice_index_probe(&matcher->entries, &leaves->leaves[i], i, &search.probe);
 	for (uint32_t i = 0; i < matcher->entries.absent_count; i++) {
 		const struct sluice_entry *entry = matcher->entries.absent[i];
 		if (sluice_leaves_first(leaves, entry->node) == SLUICE_NO_LEAF)
 			look_at_postings(scratch, entry);
 	}
+	return !search.probe.out_of_memory && !leaves->out_of_memory;
 }
 
 enum sluice_status sluice_match(const struct sluice_matcher *matcher,
@@ -306,12 +392,12 @@ enum sluice_status sluice_match(const struct sluice_matcher *matcher,
 	*result = (struct sluice_match){ 0 };
 	if (begin(scratch, matcher) != SLUICE_OK)
 		return SLUICE_ERR_NOMEM;
-	record_metadata(scratch, event);
+	if (matcher->metadata)
+		record_metadata(scratch, event);
 	result->flags = record_payload(scratch, event);
 	if (scratch->leaves.out_of_memory)
 		return SLUICE_ERR_NOMEM;
-	find_candidates(scratch);
-	if (scratch->leaves.out_of_memory)
+	if (!find_candidates(scratch))
 		return SLUICE_ERR_NOMEM;
 	result->ids = scratch->ids;
 	result->count = scratch->match_count;

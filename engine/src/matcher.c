@@ -90,6 +90,7 @@ static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_patte
 
 	struct sluice_rule_set *set = cut(&room, 1, sizeof(*set));
 	set->id = id;
+	set->mark = UINT32_MAX;
 	set->bytes = bytes;
 	set->metadata = pattern->metadata;
 	set->clause_count = (uint32_t)pattern->field_count;
@@ -150,87 +151,15 @@ static bool claim_clauses(struct sluice_matcher *matcher, struct sluice_rule_set
 
 /* --- where a conjunction is indexed --- */
 
-/*
- * How many events an entry is expected to meet, in no unit but that of comparison: a guess by kind,
- * times the conjunctions that stand there already, so that a value which many rules share is left
- * for one that few do.
- */
-static double entry_cost(const struct sluice_entry *entry)
-{
-	double kind;
-
-	switch (entry->predicate.op) {
-	case SLUICE_OP_STRING:
-	case SLUICE_OP_NUMBER:
-	case SLUICE_OP_FOLD:
-		kind = 1;
-		break;
-	case SLUICE_OP_PREFIX:
-	case SLUICE_OP_SUFFIX:
-	case SLUICE_OP_FOLD_PREFIX:
-	case SLUICE_OP_FOLD_SUFFIX:
-		kind = entry->predicate.text.len ? 2 + 16.0 / (double)entry->predicate.text.len
-		                                 : 1000;
-		break;
-	case SLUICE_OP_TRUE:
-	case SLUICE_OP_FALSE:
-	case SLUICE_OP_NULL:
-		kind = 30;
-		break;
-	case SLUICE_OP_CIDR:
-	case SLUICE_OP_MQTT_TOPIC:
-		kind = 40;
-		break;
-	case SLUICE_OP_WILDCARD:
-		kind = 60;
-		break;
-	case SLUICE_OP_NUMERIC:
-		kind = 100;
-		break;
-	default: /* exists, anything-but */
-		kind = 1000;
-		break;
-	}
-	return kind * (1 + (double)entry->posting_count);
-}
-
-static double clause_cost(const struct sluice_clause *clause)
-{
-	double cost = 0;
-
-	for (uint16_t i = 0; i < clause->entry_count; i++)
-		cost += entry_cost(clause->entries[i]);
-	return cost;
-}
-
-/* The clause that the conjunction is best indexed by, or NULL when all of its clauses hold for an
- * absent field too. */
-static const struct sluice_clause *choose_clause(const struct sluice_conj *conj)
-{
-	const struct sluice_clause *best = NULL;
-	double best_cost = 0;
-
-	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
-		if (clause->absent)
-			continue;
-		double cost = clause_cost(clause);
-		if (!best || cost < best_cost) {
-			best = clause;
-			best_cost = cost;
-		}
-	}
-	return best;
-}
-
 static bool post(struct sluice_matcher *matcher, struct sluice_conj *conj,
-                 struct sluice_entry *entry)
+                 struct sluice_entry *entry, struct sluice_posting posting)
 {
 	struct sluice_conj_slot *slot = &conj->slots[conj->slot_count];
 
+	posting.conj = conj;
+	posting.slot = conj->slot_count;
 	slot->entry = entry;
-	if (!sluice_entry_post(&matcher->entries, entry,
-	                       (struct sluice_posting){ conj, conj->slot_count }, &slot->at))
+	if (!sluice_entry_post(&matcher->entries, entry, posting, &slot->at))
 		return false;
 	conj->slot_count++;
 	return true;
@@ -244,7 +173,7 @@ static bool post(struct sluice_matcher *matcher, struct sluice_conj *conj,
 static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 {
 	const struct sluice_rule_set *set = conj->set;
-	const struct sluice_clause *best = choose_clause(conj);
+	const struct sluice_clause *best = sluice_choose_clause(conj);
 	size_t slots = 1;
 
 	if (best)
@@ -253,17 +182,19 @@ static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 		for (uint16_t i = 0; i < conj->clause_count; i++)
 			slots += set->clauses[conj->clauses[i]].entry_count;
 	conj->slots = calloc(slots, sizeof(*conj->slots));
-	if (!conj->slots || !sluice_ids_take(&matcher->conj_ids, &conj->id))
+	if (!conj->slots || (slots > 1 && !sluice_ids_take(&matcher->conj_ids, &conj->id)))
 		return false;
 
-	if (!best && !post(matcher, conj, set->absents[conj->clauses[0]]))
+	struct sluice_posting posting = { 0 };
+	sluice_choose_check(conj, best, &posting);
+	if (!best && !post(matcher, conj, set->absents[conj->clauses[0]], posting))
 		return false;
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = &set->clauses[conj->clauses[i]];
 		if (best && clause != best)
 			continue;
 		for (uint16_t k = 0; k < clause->entry_count; k++)
-			if (!post(matcher, conj, clause->entries[k]))
+			if (!post(matcher, conj, clause->entries[k], posting))
 				return false;
 	}
 	matcher->rule_bytes += slots * sizeof(*conj->slots);
@@ -310,8 +241,19 @@ static void count_rule(struct sluice_matcher *matcher, const struct sluice_rule_
 	if (set->payload)
 		matcher->payload_rules += one;
 	for (int i = 0; i < SLUICE_META_COUNT; i++)
-		if (set->metadata & (1u << i))
+		if (set->metadata & (1u << i)) {
 			matcher->metadata_rules[i] += one;
+			if (matcher->metadata_rules[i])
+				matcher->metadata |= 1u << i;
+			else
+				matcher->metadata &= ~(1u << i);
+		}
+}
+
+static void give_mark(struct sluice_matcher *matcher, const struct sluice_rule_set *set)
+{
+	if (set->mark != UINT32_MAX)
+		sluice_ids_give(&matcher->rule_marks, set->mark);
 }
 
 enum sluice_status sluice_matcher_add(struct sluice_matcher *matcher, uint64_t id,
@@ -331,7 +273,7 @@ enum sluice_status sluice_matcher_add(struct sluice_matcher *matcher, uint64_t i
 	for (uint32_t i = 0; i < set->conj_count; i++)
 		if (!index_conj(matcher, &set->conjs[i]))
 			goto error_set;
-	if (!sluice_ids_take(&matcher->rule_marks, &set->mark))
+	if (set->conj_count > 1 && !sluice_ids_take(&matcher->rule_marks, &set->mark))
 		goto error_set;
 	if (!sluice_table_insert(&matcher->rules, id_hash(id), set))
 		goto error_mark;
@@ -340,7 +282,7 @@ enum sluice_status sluice_matcher_add(struct sluice_matcher *matcher, uint64_t i
 	return SLUICE_OK;
 
 error_mark:
-	sluice_ids_give(&matcher->rule_marks, set->mark);
+	give_mark(matcher, set);
 error_set:
 	set_destroy(matcher, set);
 error:
@@ -357,7 +299,7 @@ enum sluice_status sluice_matcher_remove(struct sluice_matcher *matcher, uint64_
 	for (uint32_t i = 0; i < set->conj_count; i++)
 		matcher->rule_bytes -= set->conjs[i].slot_count * sizeof(struct sluice_conj_slot);
 	sluice_table_remove(&matcher->rules, id_hash(id), set);
-	sluice_ids_give(&matcher->rule_marks, set->mark);
+	give_mark(matcher, set);
 	count_rule(matcher, set, false);
 	set_destroy(matcher, set);
 	return SLUICE_OK;
@@ -394,15 +336,12 @@ size_t sluice_matcher_bytes(const struct sluice_matcher *matcher)
 	return sizeof(*matcher) + matcher->rule_bytes + matcher->trie.bytes +
 	       matcher->entries.bytes + sluice_table_bytes(&matcher->rules) +
 	       sluice_table_bytes(&matcher->trie.table) +
-	       sluice_table_bytes(&matcher->entries.table);
+	       sluice_table_bytes(&matcher->entries.table) +
+	       sluice_table_bytes(&matcher->entries.buckets) +
+	       sluice_table_bytes(&matcher->entries.cells);
 }
 
 unsigned sluice_matcher_metadata(const struct sluice_matcher *matcher)
 {
-	unsigned bits = 0;
-
-	for (int i = 0; i < SLUICE_META_COUNT; i++)
-		if (matcher->metadata_rules[i])
-			bits |= 1u << i;
-	return bits;
+	return matcher->metadata;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * The matcher's inside, shared by matcher.c (rules come and go), match.c (an event) and verify.c
- * (does this conjunction hold).
+ * The matcher's inside, shared by matcher.c (rules come and go), choose.c (where a conjunction is
+ * found), match.c (an event) and verify.c (does this conjunction hold).
  *
  *	rule ── clauses     one for each field of its pattern: path node, entries of its alternatives
  *	    └── conjs       one for each conjunction: which clauses, and the postings that lead to it
  *
- * An event goes: record $mqtt, scan the payload (scan.h), probe each leaf (index.h), verify each
- * conjunction that a posting names, once. Cost: the payload's bytes, plus the look-ups of the
- * leaves that rules name, plus the candidates with their clauses.
+ * An event goes: record $mqtt, scan the payload (scan.h), look each leaf's value up, probe for what
+ * else it matches (index.h), dismiss by its check most of what postings name, verify the rest, each
+ * conjunction once. Cost: the payload's bytes, plus the look-ups of the leaves that rules name, plus
+ * the candidates, some words each, plus the clauses of those that were not dismissed.
  *
  * The bound. Whatever an event could make grow beyond that — trying predicates one by one on many
  * leaves, looking for leaves that satisfy a clause, choosing array elements that fit together — is
@@ -50,7 +51,7 @@ struct sluice_conj {
 	struct sluice_rule_set *set;
 	const uint16_t *clauses;        /* in the rule's block */
 	struct sluice_conj_slot *slots; /* owned */
-	uint32_t id;
+	uint32_t id; /* its place in a scratch, when it has several slots; else UINT32_MAX */
 	uint32_t slot_count;
 	uint16_t clause_count;
 	bool payload; /* names a field of the payload */
@@ -59,7 +60,8 @@ struct sluice_conj {
 /* A rule in the matcher: one block, slots aside. */
 struct sluice_rule_set {
 	uint64_t id;
-	uint32_t mark; /* its place in a scratch */
+	uint32_t
+	        mark; /* its place in a scratch, when it has several conjunctions; else UINT32_MAX */
 	unsigned metadata;
 	bool payload; /* any conjunction names a field of the payload */
 	uint32_t clause_count, conj_count;
@@ -75,6 +77,7 @@ struct sluice_matcher {
 	struct sluice_table rules; /* sluice_rule_set by id */
 	struct sluice_ids conj_ids, rule_marks;
 	size_t payload_rules;                     /* rules that name a field of the payload */
+	unsigned metadata;                        /* the SLUICE_META_* bits that any rule names */
 	size_t metadata_rules[SLUICE_META_COUNT]; /* rules that name each member of $mqtt */
 	struct sluice_path_node
 	        *metadata_nodes[SLUICE_META_COUNT]; /* claimed for good at creation */
@@ -84,7 +87,8 @@ struct sluice_matcher {
 /* What is known of an entry in this event. */
 struct sluice_entry_mark {
 	uint32_t epoch;
-	uint32_t leaf; /* the first leaf that it matches, or SLUICE_NO_LEAF */
+	uint32_t leaf : 31;  /* the first leaf that it matches, or SLUICE_NO_LEAF */
+	uint32_t walked : 1; /* its postings were looked at */
 };
 
 enum sluice_rule_verdict { SLUICE_RULE_MATCHED = 1, SLUICE_RULE_UNDECIDED };
@@ -109,7 +113,8 @@ struct sluice_scratch {
 	uint32_t *conj_epochs;                 /* by conjunction id: looked at in this event */
 	struct sluice_rule_mark *rule_marks;   /* by rule mark */
 	uint64_t *ids;                         /* the result */
-	size_t entry_room, conj_room, rule_room;
+	struct sluice_entry **values; /* entries with postings that leaves have as their value */
+	size_t entry_room, conj_room, rule_room, id_room, value_room;
 	struct sluice_solver solver;
 
 	/* the event under way */
@@ -117,7 +122,7 @@ struct sluice_scratch {
 	bool object;    /* its payload is a JSON object that is matched */
 	int64_t budget; /* steps that are left; for the candidate while one is verified */
 	bool cut_short; /* something went untried for want of budget */
-	size_t match_count, undecided;
+	size_t match_count, value_count, undecided;
 };
 
 /* Takes from the budget; false when it is spent. */
@@ -128,6 +133,14 @@ static inline bool sluice_charge(struct sluice_scratch *scratch, size_t steps)
 }
 
 void sluice_solver_finish(struct sluice_solver *solver);
+
+/*
+ * Where a conjunction is found: the clause whose entries get its postings, or NULL when all of its
+ * clauses hold for an absent field too; and the check that its postings carry.
+ */
+const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj);
+void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
+                         struct sluice_posting *posting);
 
 /* Whether the conjunction holds for the event that the scratch was filled with. When the budget ran
  * out the answer is false and budget < 0. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "number.h"
 
+#include <math.h>
+
 #include "lex.h"
 
 enum { HEAD_DIGITS = 19 }; /* as many as always fit into 64 bits */
@@ -201,6 +203,41 @@ int sluice_number_compare(const struct sluice_number *a, const struct sluice_num
 	if (a->head != b->head)
 		return a->head < b->head ? -a->sign : a->sign;
 	return a->sign * compare_tails(a->tail, b->tail);
+}
+
+int64_t sluice_number_key(const struct sluice_number *number)
+{
+	enum { EXPONENT_BITS = 10, DIGIT_BITS = 53, EXPONENT_BIAS = 1 << (EXPONENT_BITS - 1) };
+	int64_t exponent = number->exponent;
+
+	if (number->sign == 0)
+		return 0;
+	uint64_t digits = (number->head - powers[HEAD_DIGITS - 1]) >> (63 - DIGIT_BITS);
+	if (exponent < -EXPONENT_BIAS + 1) {
+		exponent = -EXPONENT_BIAS + 1;
+		digits = 0;
+	} else if (exponent > EXPONENT_BIAS - 1) {
+		exponent = EXPONENT_BIAS - 1;
+		digits = (UINT64_C(1) << DIGIT_BITS) - 1;
+	}
+	int64_t key = (int64_t)((uint64_t)(exponent + EXPONENT_BIAS) << DIGIT_BITS | digits);
+	return number->sign < 0 ? -key : key;
+}
+
+double sluice_number_near(const struct sluice_number *number)
+{
+	int64_t shift = number->exponent - HEAD_DIGITS;
+	double near = (double)number->head;
+
+	if (shift < -2 * HEAD_DIGITS || shift > HEAD_DIGITS)
+		return NAN;
+	if (shift > 0)
+		near *= (double)powers[shift];
+	else if (shift >= -HEAD_DIGITS)
+		near /= (double)powers[-shift];
+	else
+		near = near / (double)powers[HEAD_DIGITS] / (double)powers[-shift - HEAD_DIGITS];
+	return number->sign < 0 ? -near : near;
 }
 
 /* MurmurHash3's finalizer: every bit of the result depends on every bit of the value. */

@@ -45,6 +45,15 @@ void sluice_number_read_lexed(struct sluice_str text, const struct lex_number *l
 /* <0, 0, >0 */
 int sluice_number_compare(const struct sluice_number *a, const struct sluice_number *b);
 
+/*
+ * A key that orders as numbers do: a smaller number's is never greater. It holds the sign, the
+ * decimal exponent (within ±512) and about sixteen digits.
+ */
+int64_t sluice_number_key(const struct sluice_number *number);
+
+/* About the number, to fifteen digits; NaN where it is past about 1e±20. */
+double sluice_number_near(const struct sluice_number *number);
+
 /* Equal numbers have equal hashes, however spelled. */
 uint64_t sluice_number_hash(const struct sluice_number *number);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* From a leaf to the entries that it matches (index.h). */
 #include "address.h"
+#include "arena.h"
 #include "index_key.h"
 #include "text.h"
 
@@ -10,6 +11,83 @@ struct prober {
 	uint32_t leaf_id;
 	struct sluice_probe *probe;
 };
+
+/* --- by value --- */
+
+static struct sluice_entry *find_text(const struct sluice_entries *entries,
+                                      const struct sluice_leaf *leaf, uint64_t hash)
+{
+	struct sluice_cursor cursor = { 0 };
+	struct sluice_entry *entry;
+
+	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
+		if (entry->node == leaf->node && entry->predicate.op == SLUICE_OP_STRING &&
+		    sluice_str_equal(entry->predicate.text, leaf->value.text))
+			return entry;
+	return NULL;
+}
+
+static struct sluice_entry *find_number(const struct sluice_entries *entries,
+                                        const struct sluice_leaf *leaf, uint64_t hash)
+{
+	struct sluice_cursor cursor = { 0 };
+	struct sluice_entry *entry;
+
+	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
+		if (entry->node == leaf->node && entry->predicate.op == SLUICE_OP_NUMBER &&
+		    sluice_number_compare(&entry->predicate.number, &leaf->value.number) == 0)
+			return entry;
+	return NULL;
+}
+
+struct sluice_entry *sluice_index_value(const struct sluice_entries *entries,
+                                        const struct sluice_leaf *leaf, uint64_t *hash)
+{
+	const struct sluice_path_node *node = leaf->node;
+	struct sluice_walk walk = { node->seed, 0 };
+	enum sluice_operator op;
+
+	switch (leaf->value.type) {
+	case SLUICE_JSON_STRING:
+		*hash = sluice_key_beginning(&walk, leaf->value.text, leaf->value.text.len,
+		                             SLUICE_OP_STRING);
+		return node->index->claimed[SLUICE_OP_STRING] ? find_text(entries, leaf, *hash)
+		                                              : NULL;
+	case SLUICE_JSON_NUMBER:
+		if (!node->index->claimed[SLUICE_OP_NUMBER]) {
+			*hash = node->seed;
+			return NULL;
+		}
+		*hash = sluice_hash_mix(node->seed ^ sluice_number_hash(&leaf->value.number),
+		                        SLUICE_HASH_B);
+		return find_number(entries, leaf, *hash);
+	case SLUICE_JSON_TRUE:
+		op = SLUICE_OP_TRUE;
+		break;
+	case SLUICE_JSON_FALSE:
+		op = SLUICE_OP_FALSE;
+		break;
+	default:
+		op = SLUICE_OP_NULL;
+		break;
+	}
+	*hash = sluice_literal_hash(node, op);
+	return node->index->direct[op];
+}
+
+/* --- one by one --- */
+
+static void try_each(const struct prober *p, struct sluice_entry *const *list, uint32_t count)
+{
+	size_t cost = 1 + p->leaf->value.text.len / 16;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (p->probe->try(p->probe, list[i], p->leaf_id, cost) &&
+		    sluice_predicate_matches(&list[i]->predicate, &p->leaf->value))
+			p->probe->hit(p->probe, list[i], p->leaf_id);
+}
+
+/* --- by affixes --- */
 
 static void look_up(const struct prober *p, uint64_t hash, enum sluice_operator op)
 {
@@ -23,86 +101,97 @@ static void look_up(const struct prober *p, uint64_t hash, enum sluice_operator 
 			p->probe->hit(p->probe, entry, p->leaf_id);
 }
 
-static void try_each(const struct prober *p, struct sluice_entry *const *list, uint32_t count)
-{
-	size_t cost = 1 + p->leaf->value.text.len / 16;
-
-	for (uint32_t i = 0; i < count; i++)
-		if (p->probe->try(p->probe, list[i], p->leaf_id, cost) &&
-		    sluice_predicate_matches(&list[i]->predicate, &p->leaf->value))
-			p->probe->hit(p->probe, list[i], p->leaf_id);
-}
-
-static void look_up_affix(const struct prober *p, uint64_t hash, enum sluice_operator op)
+static void try_bucket(const struct prober *p, uint64_t hash)
 {
 	struct sluice_cursor cursor = { 0 };
-	const struct sluice_bucket *bucket;
+	const struct sluice_bucket *bucket = sluice_table_next(&p->entries->buckets, hash, &cursor);
 
-	if (op != SLUICE_OP_WILDCARD) {
-		look_up(p, hash, op);
-		return;
-	}
-	while ((bucket = sluice_table_next(&p->entries->buckets, hash, &cursor)))
-		if (bucket->list[0]->node == p->leaf->node)
-			try_each(p, bucket->list, bucket->count);
+	if (bucket)
+		try_each(p, bucket->list, bucket->count);
 }
 
-/*
- * Looks up the beginnings of a string that have the lengths given; returns the walk up to the last,
- * *at its place.
- */
-static uint64_t probe_beginnings(const struct prober *p, const struct sluice_lengths *lengths,
-                                 enum sluice_operator op, size_t *at)
+static void probe_beginnings(const struct prober *p, enum sluice_affix affix,
+                             struct sluice_str text, enum sluice_operator op)
 {
-	struct sluice_str text = p->leaf->value.text;
-	uint64_t walk = sluice_hash_start(p->leaf->node->id);
+	const struct sluice_lengths *lengths = &p->leaf->node->index->lengths[affix];
+	struct sluice_walk walk = { p->leaf->node->seed, 0 };
 
-	*at = 0;
-	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++) {
-		size_t length = lengths->list[i].length;
-		walk = sluice_hash_bytes(walk,
-		                         (struct sluice_str){ text.data + *at, length - *at });
-		*at = length;
-		look_up_affix(p, sluice_key_close(walk, op), op);
-	}
-	return walk;
+	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++)
+		look_up(p, sluice_key_beginning(&walk, text, lengths->list[i].length, op), op);
 }
 
-static void probe_ends(const struct prober *p, const struct sluice_lengths *lengths,
+static void probe_ends(const struct prober *p, enum sluice_affix affix, struct sluice_str text,
                        enum sluice_operator op)
 {
+	const struct sluice_lengths *lengths = &p->leaf->node->index->lengths[affix];
+	struct sluice_walk walk = { p->leaf->node->seed, 0 };
+
+	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++)
+		look_up(p, sluice_key_end(&walk, text, lengths->list[i].length, op), op);
+}
+
+static void probe_folded(const struct prober *p, const struct sluice_index *index)
+{
+	enum { USUAL = 256 };
 	struct sluice_str text = p->leaf->value.text;
-	uint64_t walk = sluice_hash_start(p->leaf->node->id);
-	size_t done = 0;
+	struct sluice_walk walk = { p->leaf->node->seed, 0 };
+	char usual[USUAL * 2 + 4];
+	char *folded = usual;
+
+	if (text.len > USUAL)
+		folded = sluice_arena_bytes(p->probe->text, 2 * text.len + 4);
+	if (!folded) {
+		p->probe->out_of_memory = true;
+		return;
+	}
+	text = (struct sluice_str){ folded, sluice_text_fold(text, folded) };
+	probe_beginnings(p, SLUICE_AFFIX_FOLD_PREFIX, text, SLUICE_OP_FOLD_PREFIX);
+	if (index->counts[SLUICE_OP_FOLD])
+		look_up(p, sluice_key_beginning(&walk, text, text.len, SLUICE_OP_FOLD),
+		        SLUICE_OP_FOLD);
+	probe_ends(p, SLUICE_AFFIX_FOLD_SUFFIX, text, SLUICE_OP_FOLD_SUFFIX);
+}
+
+/* --- wildcards, by pieces --- */
+
+static void probe_inner(const struct prober *p, const struct sluice_index *index)
+{
+	const struct sluice_lengths *lengths = &index->lengths[SLUICE_AFFIX_WILD_INNER];
+	struct sluice_str text = p->leaf->value.text;
 
 	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++) {
 		size_t length = lengths->list[i].length;
-		walk = sluice_key_backward(
-		        walk, (struct sluice_str){ text.data + text.len - length, length - done });
-		done = length;
-		look_up_affix(p, sluice_key_close(walk, op), op);
+		if (!p->probe->spend(p->probe, text.len / 16))
+			return;
+		for (size_t at = 0; at + length <= text.len; at++) {
+			uint64_t hash = sluice_key_inner(p->leaf->node, text.data + at, length);
+			uint64_t bit;
+			if (*sluice_key_filter(index, hash, &bit) & bit)
+				try_bucket(p, hash);
+		}
 	}
 }
 
-static void probe_plain(const struct prober *p, const struct sluice_index *index)
+static void probe_wildcards(const struct prober *p, const struct sluice_index *index)
 {
 	struct sluice_str text = p->leaf->value.text;
-	size_t at;
-	uint64_t walk =
-	        probe_beginnings(p, &index->lengths[SLUICE_AFFIX_PREFIX], SLUICE_OP_PREFIX, &at);
+	const struct sluice_lengths *first = &index->lengths[SLUICE_AFFIX_WILD_PREFIX];
+	const struct sluice_lengths *last = &index->lengths[SLUICE_AFFIX_WILD_SUFFIX];
+	struct sluice_walk walk = { p->leaf->node->seed, 0 };
 
-	if (index->counts[SLUICE_OP_STRING]) {
-		walk = sluice_hash_bytes(walk,
-		                         (struct sluice_str){ text.data + at, text.len - at });
-		look_up(p, sluice_key_close(walk, SLUICE_OP_STRING), SLUICE_OP_STRING);
-	}
-	probe_ends(p, &index->lengths[SLUICE_AFFIX_SUFFIX], SLUICE_OP_SUFFIX);
-	if (index->counts[SLUICE_OP_WILDCARD]) {
-		probe_beginnings(p, &index->lengths[SLUICE_AFFIX_WILD_PREFIX], SLUICE_OP_WILDCARD,
-		                 &at);
-		probe_ends(p, &index->lengths[SLUICE_AFFIX_WILD_SUFFIX], SLUICE_OP_WILDCARD);
-	}
+	for (uint32_t i = 0; i < first->count && first->list[i].length <= text.len; i++)
+		try_bucket(p,
+		           sluice_key_beginning(&walk, text, first->list[i].length,
+		                                sluice_key_piece_kind(SLUICE_AFFIX_WILD_PREFIX)));
+	walk = (struct sluice_walk){ p->leaf->node->seed, 0 };
+	for (uint32_t i = 0; i < last->count && last->list[i].length <= text.len; i++)
+		try_bucket(p, sluice_key_end(&walk, text, last->list[i].length,
+		                             sluice_key_piece_kind(SLUICE_AFFIX_WILD_SUFFIX)));
+	if (index->inner_filter)
+		probe_inner(p, index);
 }
+
+/* --- topics, addresses --- */
 
 static void probe_shapes(const struct prober *p, const struct sluice_index *index)
 {
@@ -113,9 +202,7 @@ static void probe_shapes(const struct prober *p, const struct sluice_index *inde
 		const struct sluice_shape *shape = &index->shapes[i];
 		/* "a/#" is for "a" too, and for all below it (MQTT 5.0, 4.7.1.2) */
 		if (shape->levels == levels || (shape->rest && shape->levels < levels))
-			look_up(p,
-			        sluice_key_close(sluice_key_shape(p->leaf->node->id, shape, hashes),
-			                         SLUICE_OP_MQTT_TOPIC),
+			look_up(p, sluice_key_shape(p->leaf->node, shape, hashes),
 			        SLUICE_OP_MQTT_TOPIC);
 	}
 }
@@ -124,10 +211,7 @@ static void probe_blocks_of(const struct prober *p, const struct sluice_lengths 
                             const struct sluice_address *address)
 {
 	for (uint32_t i = 0; i < lengths->count; i++)
-		look_up(p,
-		        sluice_key_close(sluice_key_block(p->leaf->node->id, address->bytes,
-		                                          lengths->list[i].length),
-		                         SLUICE_OP_CIDR),
+		look_up(p, sluice_key_block(p->leaf->node, address->bytes, lengths->list[i].length),
 		        SLUICE_OP_CIDR);
 }
 
@@ -143,88 +227,23 @@ static void probe_blocks(const struct prober *p, const struct sluice_index *inde
 		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK4], &address);
 }
 
-static void probe_folded_forward(const struct prober *p, const struct sluice_index *index)
+static void probe_text(const struct prober *p, const struct sluice_index *index)
 {
-	const struct sluice_lengths *lengths = &index->lengths[SLUICE_AFFIX_FOLD_PREFIX];
-	struct sluice_str rest = p->leaf->value.text;
-	uint64_t hash = sluice_hash_start(p->leaf->node->id);
-	size_t folded = 0;
-	uint32_t next = 0;
+	const uint32_t *counts = index->counts;
 
-	for (;;) {
-		/* lengths that end inside a character can't match: the operand is whole characters
-		 */
-		while (next < lengths->count && lengths->list[next].length < folded)
-			next++;
-		if (next < lengths->count && lengths->list[next].length == folded)
-			look_up(p, sluice_key_close(hash, SLUICE_OP_FOLD_PREFIX),
-			        SLUICE_OP_FOLD_PREFIX);
-		bool wanted = index->counts[SLUICE_OP_FOLD] || next < lengths->count;
-		if (rest.len == 0 || !wanted)
-			break;
-		size_t length;
-		char bytes[4];
-		size_t count = sluice_text_encode(sluice_text_fold_next(rest, &length), bytes);
-		hash = sluice_hash_bytes(hash, (struct sluice_str){ bytes, count });
-		folded += count;
-		rest.data += length;
-		rest.len -= length;
-	}
-	if (index->counts[SLUICE_OP_FOLD] && rest.len == 0)
-		look_up(p, sluice_key_close(hash, SLUICE_OP_FOLD), SLUICE_OP_FOLD);
-}
-
-static void probe_folded_backward(const struct prober *p, const struct sluice_index *index)
-{
-	const struct sluice_lengths *lengths = &index->lengths[SLUICE_AFFIX_FOLD_SUFFIX];
-	struct sluice_str rest = p->leaf->value.text;
-	uint64_t hash = sluice_hash_start(p->leaf->node->id);
-	size_t folded = 0;
-
-	for (uint32_t next = 0;;) {
-		while (next < lengths->count && lengths->list[next].length < folded)
-			next++;
-		if (next == lengths->count)
-			break;
-		if (lengths->list[next].length == folded)
-			look_up(p, sluice_key_close(hash, SLUICE_OP_FOLD_SUFFIX),
-			        SLUICE_OP_FOLD_SUFFIX);
-		if (rest.len == 0)
-			break;
-		size_t length;
-		char bytes[4];
-		size_t count = sluice_text_encode(sluice_text_fold_last(rest, &length), bytes);
-		hash = sluice_key_backward(hash, (struct sluice_str){ bytes, count });
-		folded += count;
-		rest.len -= length;
-	}
-}
-
-static void probe_direct(const struct prober *p, const struct sluice_index *index,
-                         enum sluice_operator op)
-{
-	if (index->direct[op])
-		p->probe->hit(p->probe, index->direct[op], p->leaf_id);
-}
-
-static void found_range(void *arg, struct sluice_entry *entry)
-{
-	const struct prober *p = arg;
-
-	p->probe->hit(p->probe, entry, p->leaf_id);
-}
-
-static void probe_number(struct prober *p, const struct sluice_index *index)
-{
-	const struct sluice_number *number = &p->leaf->value.number;
-
-	if (index->counts[SLUICE_OP_NUMBER])
-		look_up(p,
-		        sluice_key_close(sluice_hash_start(p->leaf->node->id) ^
-		                                 sluice_number_hash(number),
-		                         SLUICE_OP_NUMBER),
-		        SLUICE_OP_NUMBER);
-	sluice_ranges_find(&index->ranges, number, found_range, p);
+	if (counts[SLUICE_OP_PREFIX])
+		probe_beginnings(p, SLUICE_AFFIX_PREFIX, p->leaf->value.text, SLUICE_OP_PREFIX);
+	if (counts[SLUICE_OP_SUFFIX])
+		probe_ends(p, SLUICE_AFFIX_SUFFIX, p->leaf->value.text, SLUICE_OP_SUFFIX);
+	if (counts[SLUICE_OP_WILDCARD])
+		probe_wildcards(p, index);
+	if (counts[SLUICE_OP_FOLD] || counts[SLUICE_OP_FOLD_PREFIX] ||
+	    counts[SLUICE_OP_FOLD_SUFFIX])
+		probe_folded(p, index);
+	if (counts[SLUICE_OP_MQTT_TOPIC])
+		probe_shapes(p, index);
+	if (counts[SLUICE_OP_CIDR])
+		probe_blocks(p, index);
 }
 
 void sluice_index_probe(const struct sluice_entries *entries, const struct sluice_leaf *leaf,
@@ -233,33 +252,13 @@ void sluice_index_probe(const struct sluice_entries *entries, const struct sluic
 	const struct sluice_index *index = leaf->node->index;
 	struct prober p = { entries, leaf, leaf_id, probe };
 
-	switch (leaf->value.type) {
-	case SLUICE_JSON_STRING:
-		probe_plain(&p, index);
-		if (index->counts[SLUICE_OP_FOLD] || index->counts[SLUICE_OP_FOLD_PREFIX])
-			probe_folded_forward(&p, index);
-		if (index->counts[SLUICE_OP_FOLD_SUFFIX])
-			probe_folded_backward(&p, index);
-		if (index->shape_count)
-			probe_shapes(&p, index);
-		if (index->counts[SLUICE_OP_CIDR])
-			probe_blocks(&p, index);
-		break;
-	case SLUICE_JSON_NUMBER:
-		probe_number(&p, index);
-		break;
-	case SLUICE_JSON_TRUE:
-		probe_direct(&p, index, SLUICE_OP_TRUE);
-		break;
-	case SLUICE_JSON_FALSE:
-		probe_direct(&p, index, SLUICE_OP_FALSE);
-		break;
-	case SLUICE_JSON_NULL:
-		probe_direct(&p, index, SLUICE_OP_NULL);
-		break;
-	default:
-		break;
-	}
-	probe_direct(&p, index, SLUICE_OP_EXISTS);
-	try_each(&p, index->list, index->list_count);
+	if (leaf->value.type == SLUICE_JSON_STRING)
+		probe_text(&p, index);
+	else if (leaf->value.type == SLUICE_JSON_NUMBER && index->counts[SLUICE_OP_NUMERIC])
+		sluice_ranges_find(&index->ranges, &entries->cells, leaf->node, &leaf->value,
+		                   leaf_id, probe);
+	if (index->counts[SLUICE_OP_EXISTS])
+		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], leaf_id);
+	if (index->list_count)
+		try_each(&p, index->list, index->list_count);
 }

@@ -2,15 +2,25 @@
 /*
  * The numeric ranges at one path: which of them hold a number?
  *
- *	                 (10, 20]  max 90             a treap by lower bound; each node knows the
- *	                /         \                    greatest upper bound below it
- *	      (-∞, 5) max 90       [15, 15] max 30
- *	           \                  \
- *	         [7, 90)             [18, 30)
+ * A number's key is the first 63 bits of its sign, decimal exponent and digits, so that keys order
+ * as numbers do; where keys tie, the numbers are compared.
  *
- * Asking skips what lies above the number (by the order) and what ends before it (by the maximum),
- * so it costs O(log n + ranges found); adding and removing cost O(log n) expected. Exact: bounds
- * compare as sluice_number_compare does.
+ * A range with two bounds stands in the one or two cells, as wide as itself or up to twice as wide,
+ * that it reaches into:
+ *
+ *	keys      0       4       8      12      16
+ *	width 4   |       |    [==|==]    |       |     in two cells of width 4
+ *	width 2   |   |   |   |   | []|   |   |   |     in one of width 2
+ *
+ * so asking is one look-up for each width in use here, and a look at what stands in the cell found,
+ * of which at least about a quarter holds the number.
+ *
+ * A range with one bound stands in a list that is sorted by it, in blocks: asking walks the blocks
+ * as far as they match, and stops.
+ *
+ * Cost of asking: O(widths in use + ranges looked at); of adding and removing: O(1) for two bounds
+ * but for the table, O(n / 64) words moved for one. Worst case: ranges that differ less than keys
+ * can tell are compared one by one.
  */
 #ifndef SLUICE_RANGES_H
 #define SLUICE_RANGES_H
@@ -19,30 +29,61 @@
 #include <stddef.h>
 
 #include "number.h"
+#include "predicate.h"
+#include "table.h"
 
 struct sluice_entry;
-struct sluice_range_node;
+struct sluice_path_node;
+struct sluice_probe;
+
+enum { SLUICE_WIDTHS = 64 };
+
+struct sluice_bound {
+	int64_t key;
+	struct sluice_entry *entry;
+};
+
+struct sluice_bounds_block;
+
+/* Ranges with one bound, sorted. */
+struct sluice_bounds {
+	struct sluice_bounds_block **blocks; /* owned; none is empty */
+	uint32_t count, capacity;
+};
 
 /* Zeroed memory is an empty set. */
 struct sluice_ranges {
-	struct sluice_range_node *root;
-	uint32_t random; /* priorities: any sequence does, rules do not know it */
+	uint32_t *widths; /* owned: ranges in cells of width 2^i; NULL while there are none */
+	uint64_t used;    /* bit i: widths[i] > 0 */
+	struct sluice_bounds lower; /* x > …, by their key */
+	struct sluice_bounds upper; /* x < …, by its complement */
 	size_t bytes;
 };
 
+/* From where to where the bounds of ranges at a path go. */
+struct sluice_span {
+	double low, high;
+	bool known;
+};
+
+/* Adds an entry whose predicate is SLUICE_OP_NUMERIC; cells of all paths share a table. False when
+ * out of memory. */
+bool sluice_ranges_add(struct sluice_ranges *ranges, struct sluice_table *cells,
+                       struct sluice_entry *entry);
+void sluice_ranges_drop(struct sluice_ranges *ranges, struct sluice_table *cells,
+                        struct sluice_entry *entry);
+/* Frees what is left when all entries were dropped. */
 void sluice_ranges_finish(struct sluice_ranges *ranges);
 
-/*
- * Adds an entry whose predicate is SLUICE_OP_NUMERIC; it must outlive its stay. False when out of
- * memory.
- */
-bool sluice_ranges_add(struct sluice_ranges *ranges, struct sluice_entry *entry);
-void sluice_ranges_drop(struct sluice_ranges *ranges, struct sluice_entry *entry);
+/* Calls probe->hit for each range at the node that holds the value, a number. */
+void sluice_ranges_find(const struct sluice_ranges *ranges, const struct sluice_table *cells,
+                        const struct sluice_path_node *node, const struct sluice_value *value,
+                        uint32_t leaf_id, struct sluice_probe *probe);
 
-/*
- * Calls found(arg, entry) for each range that holds the number. The set must not change meanwhile.
- */
-void sluice_ranges_find(const struct sluice_ranges *ranges, const struct sluice_number *number,
-                        void (*found)(void *arg, struct sluice_entry *entry), void *arg);
+/* Widens the span to the range's bounds. */
+void sluice_span_add(struct sluice_span *span, const struct sluice_range *range);
+
+/* What part of the span the range is: (0, 1]. */
+double sluice_span_share(const struct sluice_span *span, const struct sluice_range *range);
 
 #endif

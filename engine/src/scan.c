@@ -265,7 +265,7 @@ static inline const unsigned char *scan_scalar(struct scanner *s, struct sluice_
 	if (*p == '"') {
 		bool escaped = false;
 		behind = lex_string(p + 1, s->begin, s->end, &escaped);
-		if (!behind || !node || node->named == 0)
+		if (!behind || !node || !node->index)
 			return behind;
 		leaf = record(s, node, SLUICE_JSON_STRING, p + 1, behind - 1);
 		if (leaf && escaped)
@@ -273,7 +273,7 @@ static inline const unsigned char *scan_scalar(struct scanner *s, struct sluice_
 	} else if (lex_begins_number(*p)) {
 		struct lex_number number;
 		behind = lex_number(p, s->begin, s->end, &number);
-		if (!behind || !node || node->named == 0)
+		if (!behind || !node || !node->index)
 			return behind;
 		leaf = record(s, node, SLUICE_JSON_NUMBER, p, behind);
 		if (leaf && node->numbers)
@@ -281,7 +281,7 @@ static inline const unsigned char *scan_scalar(struct scanner *s, struct sluice_
 			                         &leaf->value.number);
 	} else {
 		behind = lex_literal(p, s->end);
-		if (behind && node && node->named)
+		if (behind && node && node->index)
 			record(s, node,
 			       *p == 't'   ? SLUICE_JSON_TRUE
 			       : *p == 'f' ? SLUICE_JSON_FALSE

@@ -83,6 +83,8 @@ uint32_t sluice_first_match(struct sluice_scratch *scratch, const struct sluice_
 
 	if (mark->epoch == leaves->epoch)
 		return mark->leaf;
+	if (sluice_entry_is_value(entry))
+		return SLUICE_NO_LEAF; /* all of them were looked up */
 	uint32_t id = sluice_leaves_first(leaves, entry->node);
 	while (id != SLUICE_NO_LEAF) {
 		const struct sluice_leaf *leaf = &leaves->leaves[id];
@@ -92,7 +94,7 @@ uint32_t sluice_first_match(struct sluice_scratch *scratch, const struct sluice_
 			break;
 		id = leaf->next;
 	}
-	*mark = (struct sluice_entry_mark){ leaves->epoch, id };
+	*mark = (struct sluice_entry_mark){ leaves->epoch, id & SLUICE_NO_LEAF, 0 };
 	return id;
 }
 
