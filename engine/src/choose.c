@@ -80,6 +80,36 @@ static double share(const struct sluice_entry *entry)
 	}
 }
 
+/*
+ * What an event pays for finding the entry at all, in events' worth of looking at a candidate: the
+ * look-ups of its kind at its path, which it shares with all other entries of that kind there.
+ */
+static double toll(const struct sluice_entry *entry)
+{
+	const uint32_t *claimed = entry->node->index->claimed;
+	enum sluice_operator op = entry->predicate.op;
+	double cost;
+
+	switch (op) {
+	case SLUICE_OP_FOLD:
+	case SLUICE_OP_FOLD_PREFIX:
+	case SLUICE_OP_FOLD_SUFFIX:
+	case SLUICE_OP_CIDR:
+	case SLUICE_OP_MQTT_TOPIC:
+	case SLUICE_OP_WILDCARD:
+		cost = 8;
+		break;
+	case SLUICE_OP_PREFIX:
+	case SLUICE_OP_SUFFIX:
+	case SLUICE_OP_NUMERIC:
+		cost = 4;
+		break;
+	default:
+		return 0;
+	}
+	return cost / claimed[op];
+}
+
 static double clause_share(const struct sluice_clause *clause)
 {
 	double sum = 0;
@@ -104,6 +134,8 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 		if (clause->absent)
 			continue;
 		double found = clause_share(clause);
+		for (uint16_t k = 0; k < clause->entry_count; k++)
+			found += toll(clause->entries[k]);
 		if (!best || found < best_share) {
 			best = clause;
 			best_share = found;
@@ -114,17 +146,61 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 
 /* --- checks --- */
 
-/* The bits of the clause's values; all, when something else is among its alternatives. */
-static uint64_t bits_of(const struct sluice_clause *clause)
+/* The bits that an entry needs one of: all, when this kind of bits can't tell. */
+static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check kind)
+{
+	const struct sluice_predicate *predicate = &entry->predicate;
+	struct sluice_str text = predicate->text;
+
+	if (kind == SLUICE_CHECK_VALUE)
+		return sluice_entry_is_value(entry) ? sluice_bit_of_hash(entry->hash) : UINT64_MAX;
+	bool first = kind == SLUICE_CHECK_FIRST;
+	switch (predicate->op) {
+	case SLUICE_OP_STRING:
+	case SLUICE_OP_FOLD:
+		break;
+	case SLUICE_OP_PREFIX:
+	case SLUICE_OP_FOLD_PREFIX:
+		if (!first)
+			return UINT64_MAX;
+		break;
+	case SLUICE_OP_SUFFIX:
+	case SLUICE_OP_FOLD_SUFFIX:
+		if (first)
+			return UINT64_MAX;
+		break;
+	case SLUICE_OP_WILDCARD:
+		text = predicate->wildcard.pieces[first ? 0 : predicate->wildcard.piece_count - 1];
+		break;
+	default:
+		return UINT64_MAX;
+	}
+	return text.len ? sluice_bit_of_byte(text.data[first ? 0 : text.len - 1]) : UINT64_MAX;
+}
+
+static uint64_t clause_bits(const struct sluice_clause *clause, enum sluice_check kind)
 {
 	uint64_t bits = 0;
 
-	for (uint16_t i = 0; i < clause->entry_count; i++) {
-		if (!sluice_entry_is_value(clause->entries[i]))
-			return UINT64_MAX;
-		bits |= sluice_check_bit(clause->entries[i]->hash);
-	}
+	for (uint16_t i = 0; i < clause->entry_count; i++)
+		bits |= entry_bits(clause->entries[i], kind);
 	return bits;
+}
+
+/* The kind of bits that tells the clause best, and how many of them it leaves. */
+static int best_bits(const struct sluice_clause *clause, enum sluice_check *best)
+{
+	int fewest = 64;
+
+	*best = SLUICE_CHECK_VALUE;
+	for (unsigned kind = 0; kind < SLUICE_BITS_COUNT; kind++) {
+		int count = __builtin_popcountll(clause_bits(clause, (enum sluice_check)kind));
+		if (count < fewest) {
+			fewest = count;
+			*best = (enum sluice_check)kind;
+		}
+	}
+	return fewest;
 }
 
 static bool is_range(const struct sluice_clause *clause)
@@ -147,42 +223,87 @@ static float bound_above(const struct sluice_number *number)
 	return near == near ? (float)(near + (near < 0 ? -near : near) * 4e-7 + 1e-30) : FLT_MAX;
 }
 
-static void check_by(const struct sluice_clause *clause, struct sluice_posting *posting)
+void sluice_choose_clause_check(struct sluice_clause *clause)
 {
-	const struct sluice_range *range = &clause->entries[0]->predicate.range;
+	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
-	posting->check = clause->node->id;
-	if (!is_range(clause)) {
-		posting->bits = bits_of(clause);
+	clause->check = SLUICE_CHECK_NOTHING;
+	if (clause->absent || clause->node->id >= SLUICE_CHECK_NOTHING)
 		return;
+	if (is_range(clause)) {
+		const struct sluice_range *range = &clause->entries[0]->predicate.range;
+		clause->operand.range.lower =
+		        range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
+		clause->operand.range.upper =
+		        range->has_upper ? bound_above(&range->upper) : FLT_MAX;
+	} else {
+		best_bits(clause, &kind);
+		clause->operand.bits = clause_bits(clause, kind);
 	}
-	posting->check |= SLUICE_CHECK_RANGE;
-	posting->range.lower = range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
-	posting->range.upper = range->has_upper ? bound_above(&range->upper) : FLT_MAX;
+	clause->check = (uint32_t)kind << SLUICE_CHECK_SHIFT | clause->node->id;
 }
 
-/*
- * Of the clauses that need a leaf, the one that a check tells best: values and ranges by what they
- * let through, others by whether there is a leaf at all. There may be none.
- */
+/* The share of events that the clause's check lets pass. */
+static double check_share(const struct sluice_clause *clause)
+{
+	double found = clause_share(clause);
+	enum sluice_check kind;
+
+	if (is_range(clause))
+		return found;
+	int bits = best_bits(clause, &kind);
+	double told = bits == 64 ? 0.95 : bits / 64.0;
+	/* bytes are no hashes: few of them are used */
+	if (kind != SLUICE_CHECK_VALUE)
+		told *= 4;
+	return found > told ? found : told;
+}
+
+/* Of the clauses that need a leaf, the one that a check tells best; there may be none. */
 void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
                          struct sluice_posting *posting)
 {
-	const struct sluice_clause *best = NULL;
-	double best_share = 0;
+	double best = 0;
 
-	*posting = (struct sluice_posting){ .check = SLUICE_CHECK_NONE };
+	*posting = (struct sluice_posting){ .check = SLUICE_CHECK_NOTHING };
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = clause_of(conj, i);
-		if (clause->absent || clause == found_by)
+		if (clause == found_by || clause->check == SLUICE_CHECK_NOTHING)
 			continue;
-		bool told = is_range(clause) || bits_of(clause) != UINT64_MAX;
-		double found = told ? clause_share(clause) : 0.95;
-		if (!best || found < best_share) {
-			best = clause;
-			best_share = found;
+		double passing = check_share(clause);
+		if (posting->check == SLUICE_CHECK_NOTHING || passing < best) {
+			posting->check = clause->check;
+			posting->operand = clause->operand;
+			best = passing;
 		}
 	}
-	if (best)
-		check_by(best, posting);
+}
+
+/* How dear it is to ask whether the clause matches, when its check has let the event pass. */
+static double effort(const struct sluice_clause *clause)
+{
+	if (clause->values)
+		return 1;
+	return clause->absent || is_range(clause) ? 2 : 8;
+}
+
+/* Clauses that dismiss much for little come first. Few, so sorted by insertion. */
+void sluice_choose_order(const struct sluice_conj *conj, uint16_t *clauses)
+{
+	double keys[SLUICE_PATTERN_MAX_PATHS];
+
+	if (conj->clause_count > SLUICE_PATTERN_MAX_PATHS)
+		return;
+	for (uint16_t i = 0; i < conj->clause_count; i++) {
+		uint16_t clause = clauses[i];
+		double key = effort(&conj->set->clauses[clause]) +
+		             clause_share(&conj->set->clauses[clause]);
+		uint16_t at = i;
+		for (; at > 0 && keys[at - 1] > key; at--) {
+			keys[at] = keys[at - 1];
+			clauses[at] = clauses[at - 1];
+		}
+		keys[at] = key;
+		clauses[at] = clause;
+	}
 }

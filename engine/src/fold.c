@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include <stdbool.h>
+#include <string.h>
 
 #include "text.h"
 
@@ -80,10 +81,36 @@ uint32_t sluice_text_fold_last(struct sluice_str text, size_t *length)
 	return NO_CHARACTER + (unsigned char)text.data[text.len - 1];
 }
 
+/* Eight bytes of ASCII, folded: those from 'A' to 'Z' get the bit that makes them small. */
+static uint64_t fold_word(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t from_a = word + (0x80 - 'A') * ones;
+	uint64_t past_z = word + (0x80 - 'Z' - 1) * ones;
+
+	return word | (from_a & ~past_z & 0x80 * ones) >> 2;
+}
+
 size_t sluice_text_fold(struct sluice_str text, char *out)
 {
 	char *to = out;
 	for (size_t i = 0, length; i < text.len; i += length) {
+		uint64_t word;
+		if (text.len - i >= sizeof(word)) {
+			memcpy(&word, text.data + i, sizeof(word));
+			if ((word & UINT64_C(0x8080808080808080)) == 0) {
+				word = fold_word(word);
+				memcpy(to, &word, sizeof(word));
+				to += sizeof(word);
+				length = sizeof(word);
+				continue;
+			}
+		}
+		if (!(text.data[i] & 0x80)) {
+			*to++ = (char)fold((unsigned char)text.data[i]);
+			length = 1;
+			continue;
+		}
 		uint32_t folded = sluice_text_fold_next(
 		        (struct sluice_str){ text.data + i, text.len - i }, &length);
 		if (folded < NO_CHARACTER)

@@ -13,6 +13,8 @@
 #ifndef SLUICE_HASH_H
 #define SLUICE_HASH_H
 
+#include <stdbool.h>
+
 #include "sluice/types.h"
 
 #define SLUICE_HASH_A UINT64_C(0x9e3779b97f4a7c15)
@@ -93,6 +95,21 @@ static inline uint64_t sluice_hash_text(uint64_t start, struct sluice_str text)
 static inline uint64_t sluice_hash_number(uint64_t number)
 {
 	return sluice_hash_mix(number ^ SLUICE_HASH_C, SLUICE_HASH_A);
+}
+
+/* Which hashes may be there: a bit for each that is, or was while there were others. */
+struct sluice_filter {
+	uint64_t bits[4];
+};
+
+static inline void sluice_filter_add(struct sluice_filter *filter, uint64_t hash)
+{
+	filter->bits[hash >> 62] |= UINT64_C(1) << (hash >> 56 & 63);
+}
+
+static inline bool sluice_filter_has(const struct sluice_filter *filter, uint64_t hash)
+{
+	return filter->bits[hash >> 62] >> (hash >> 56 & 63) & 1;
 }
 
 #endif

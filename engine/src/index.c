@@ -36,6 +36,14 @@ static size_t copy_size(const struct sluice_predicate *predicate)
 	return (size + 15) & ~(size_t)15;
 }
 
+/* The block begins aligned by malloc, and so does what follows the struct. */
+enum { ENTRY_HEAD = (sizeof(struct sluice_entry) + 15) / 16 * 16 };
+
+static size_t entry_bytes(const struct sluice_predicate *predicate)
+{
+	return ENTRY_HEAD + copy_size(predicate);
+}
+
 static void copy_text(struct sluice_str *text, char **room)
 {
 	if (text->len)
@@ -185,22 +193,18 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	}
 	if (!index_take(entries, node))
 		return NULL;
-	/* the block begins aligned by malloc, and so does what follows the struct */
-	size_t head = (sizeof(*entry) + 15) & ~(size_t)15;
-	size_t bytes = head + copy_size(predicate);
-	entry = calloc(1, bytes);
+	entry = calloc(1, entry_bytes(predicate));
 	if (!entry)
 		goto error_index;
-	copy_into(&entry->predicate, predicate, (char *)entry + head);
+	copy_into(&entry->predicate, predicate, (char *)entry + ENTRY_HEAD);
 	entry->node = node;
 	entry->hash = hash;
-	entry->bytes = bytes;
 	entry->refs = 1;
 	if (!sluice_ids_take(&entries->ids, &entry->id))
 		goto error_entry;
 	if (!sluice_table_insert(&entries->table, hash, entry))
 		goto error_id;
-	entries->bytes += bytes;
+	entries->bytes += entry_bytes(predicate);
 	count_entry(entry, true);
 	return entry;
 
@@ -220,10 +224,27 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	struct sluice_path_node *node = entry->node;
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
-	entries->bytes -= entry->bytes;
+	entries->bytes -= entry_bytes(&entry->predicate);
 	count_entry(entry, false);
 	free(entry);
 	index_release(entries, node);
+}
+
+static uint64_t hash_of_entry(const void *entry)
+{
+	return ((const struct sluice_entry *)entry)->hash;
+}
+
+static uint64_t hash_of_bucket(const void *bucket)
+{
+	return ((const struct sluice_bucket *)bucket)->hash;
+}
+
+void sluice_entries_init(struct sluice_entries *entries)
+{
+	*entries = (struct sluice_entries){ .table.hash_of = hash_of_entry,
+		                            .buckets.hash_of = hash_of_bucket,
+		                            .cells.hash_of = sluice_ranges_cell_hash };
 }
 
 void sluice_entries_finish(struct sluice_entries *entries)
@@ -233,7 +254,7 @@ void sluice_entries_finish(struct sluice_entries *entries)
 	sluice_table_finish(&entries->cells);
 	sluice_ids_finish(&entries->ids);
 	free(entries->absent);
-	*entries = (struct sluice_entries){ 0 };
+	sluice_entries_init(entries);
 }
 
 /* --- the index of a path: which entries have postings --- */
@@ -253,12 +274,14 @@ static uint32_t length_place(const struct sluice_lengths *lengths, uint32_t leng
 	return low;
 }
 
-static bool length_add(struct sluice_lengths *lengths, uint32_t length)
+/* One more that has this length, and this hash. */
+static bool length_add(struct sluice_lengths *lengths, uint32_t length, uint64_t hash)
 {
 	uint32_t at = length_place(lengths, length);
 
 	if (at < lengths->count && lengths->list[at].length == length) {
 		lengths->list[at].entries++;
+		sluice_filter_add(&lengths->filter, hash);
 		return true;
 	}
 	if (lengths->count == lengths->capacity) {
@@ -273,6 +296,7 @@ static bool length_add(struct sluice_lengths *lengths, uint32_t length)
 	        (lengths->count - at) * sizeof(*lengths->list));
 	lengths->list[at] = (struct sluice_length){ length, 1 };
 	lengths->count++;
+	sluice_filter_add(&lengths->filter, hash);
 	return true;
 }
 
@@ -283,6 +307,8 @@ static void length_drop(struct sluice_lengths *lengths, uint32_t length)
 	if (--lengths->list[at].entries > 0)
 		return;
 	lengths->count--;
+	if (lengths->count == 0)
+		lengths->filter = (struct sluice_filter){ 0 };
 	memmove(&lengths->list[at], &lengths->list[at + 1],
 	        (lengths->count - at) * sizeof(*lengths->list));
 }
@@ -346,16 +372,20 @@ static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice
 
 /* --- wildcards --- */
 
-static struct sluice_bucket *bucket_find(const struct sluice_entries *entries, uint64_t hash)
+struct sluice_bucket *sluice_bucket_find(const struct sluice_entries *entries, uint64_t hash)
 {
 	struct sluice_cursor cursor = { 0 };
+	struct sluice_bucket *bucket;
 
-	return sluice_table_next(&entries->buckets, hash, &cursor);
+	while ((bucket = sluice_table_next(&entries->buckets, hash, &cursor)))
+		if (bucket->hash == hash)
+			break;
+	return bucket;
 }
 
 static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	struct sluice_bucket *bucket = bucket_find(entries, entry->bucket);
+	struct sluice_bucket *bucket = sluice_bucket_find(entries, entry->bucket);
 
 	if (bucket)
 		return list_add(&bucket->list, &bucket->count, &bucket->capacity, entry);
@@ -374,7 +404,7 @@ static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entr
 
 static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	struct sluice_bucket *bucket = bucket_find(entries, entry->bucket);
+	struct sluice_bucket *bucket = sluice_bucket_find(entries, entry->bucket);
 
 	list_drop(bucket->list, &bucket->count, entry);
 	if (bucket->count > 0)
@@ -395,7 +425,7 @@ struct piece {
 static void consider(const struct sluice_entries *entries, struct piece *best, uint64_t hash,
                      enum sluice_affix affix, size_t length)
 {
-	const struct sluice_bucket *bucket = bucket_find(entries, hash);
+	const struct sluice_bucket *bucket = sluice_bucket_find(entries, hash);
 	double cost = bucket ? bucket->count + 1 : 1;
 
 	for (size_t i = 0; i < length && i < 8; i++)
@@ -481,7 +511,7 @@ static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *en
 		return list_add(&index->list, &index->list_count, &index->list_capacity, entry);
 	if (piece.affix == SLUICE_AFFIX_WILD_INNER && !filter_add(entries, index, piece.hash))
 		return false;
-	if (length_add(&index->lengths[piece.affix], piece.length)) {
+	if (length_add(&index->lengths[piece.affix], piece.length, piece.hash)) {
 		if (bucket_add(entries, entry))
 			return true;
 		length_drop(&index->lengths[piece.affix], piece.length);
@@ -505,6 +535,11 @@ static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *e
 
 /* --- entries that come to have postings, and have none any more --- */
 
+static bool is_probed(const struct sluice_entry *entry)
+{
+	return !sluice_entry_is_value(entry) && entry->predicate.op != SLUICE_OP_ABSENT;
+}
+
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
@@ -518,7 +553,7 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 	case SLUICE_KEY_DIRECT:
 		break;
 	case SLUICE_KEY_AFFIX:
-		added = length_add(&index->lengths[key.affix], key.length);
+		added = length_add(&index->lengths[key.affix], key.length, entry->hash);
 		break;
 	case SLUICE_KEY_WILDCARD:
 		added = wildcard_add(entries, entry);
@@ -539,9 +574,11 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 			                 entry);
 		break;
 	}
-	if (added)
-		index->counts[entry->predicate.op]++;
-	return added;
+	if (!added)
+		return false;
+	if (index->counts[entry->predicate.op]++ == 0 && is_probed(entry))
+		index->probes |= UINT32_C(1) << entry->predicate.op;
+	return true;
 }
 
 /* An entry's last posting went. */
@@ -575,36 +612,42 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 			list_drop(index->list, &index->list_count, entry);
 		break;
 	}
-	index->counts[entry->predicate.op]--;
+	if (--index->counts[entry->predicate.op] == 0)
+		index->probes &= ~(UINT32_C(1) << entry->predicate.op);
 }
 
-static void postings_free(struct sluice_entries *entries, struct sluice_entry *entry)
+/* Where a posting goes; NULL when out of memory. */
+static struct sluice_posting *posting_room(struct sluice_entries *entries,
+                                           struct sluice_entry *entry)
 {
-	free(entry->postings);
-	entry->postings = NULL;
-	entries->bytes -= entry->posting_capacity * sizeof(struct sluice_posting);
-	entry->posting_capacity = 0;
+	if (!entry->several && entry->posting_count == 0)
+		return &entry->posting;
+	uint32_t capacity = entry->several ? entry->postings.capacity : 1;
+	if (entry->posting_count == capacity) {
+		uint32_t grown = capacity * 2;
+		struct sluice_posting *list = entry->several ? entry->postings.list : NULL;
+		list = realloc(list, grown * sizeof(*list));
+		if (!list)
+			return NULL;
+		if (!entry->several)
+			list[0] = entry->posting;
+		entries->bytes += (grown - (entry->several ? capacity : 0)) * sizeof(*list);
+		entry->postings.list = list;
+		entry->postings.capacity = grown;
+		entry->several = true;
+	}
+	return &entry->postings.list[entry->posting_count];
 }
 
 bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entry,
                        struct sluice_posting posting, uint32_t *at)
 {
-	if (entry->posting_count == entry->posting_capacity) {
-		uint32_t capacity = entry->posting_capacity ? entry->posting_capacity * 2 : 1;
-		struct sluice_posting *postings =
-		        realloc(entry->postings, capacity * sizeof(*postings));
-		if (!postings)
-			return false;
-		entries->bytes += (capacity - entry->posting_capacity) * sizeof(*postings);
-		entry->postings = postings;
-		entry->posting_capacity = capacity;
-	}
-	if (entry->posting_count == 0 && !activate(entries, entry)) {
-		postings_free(entries, entry);
+	struct sluice_posting *room = posting_room(entries, entry);
+
+	if (!room || (entry->posting_count == 0 && !activate(entries, entry)))
 		return false;
-	}
-	*at = entry->posting_count;
-	entry->postings[entry->posting_count++] = posting;
+	*room = posting;
+	*at = entry->posting_count++;
 	return true;
 }
 
@@ -612,12 +655,17 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
                          struct sluice_posting *moved)
 {
 	bool behind = at + 1 < entry->posting_count;
+	struct sluice_posting *list = entry->several ? entry->postings.list : &entry->posting;
 
-	*moved = entry->postings[--entry->posting_count];
-	entry->postings[at] = *moved;
-	if (entry->posting_count == 0) {
-		deactivate(entries, entry);
-		postings_free(entries, entry);
+	*moved = list[--entry->posting_count];
+	list[at] = *moved;
+	if (entry->posting_count > 0)
+		return behind;
+	deactivate(entries, entry);
+	if (entry->several) {
+		entries->bytes -= entry->postings.capacity * sizeof(*list);
+		free(list);
+		entry->several = false;
 	}
-	return behind;
+	return false;
 }

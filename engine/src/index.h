@@ -25,8 +25,10 @@
  * A posting carries a check: what another field of the conjunction must look like, told from a few
  * bits of what the event has there, so that most candidates are dismissed without a look at them:
  *
- *	[ conj | slot | path of the check | 64 bits, one of which the value's hash must set ]
- *	[ conj | slot | path of the check | bounds that the number must be within           ]
+ *	[ conj | slot | path of the check | 64 bits, one of which the value must set ]
+ *	[ conj | slot | path of the check | bounds that the number must be within    ]
+ *
+ * A value sets a bit by its hash, a string one by its first and one by its last byte too.
  *
  * Adding or removing an entry is O(its text), plus O(lengths in use) for the first of a new length.
  * Worst case for a leaf: its bytes for each length of pieces, plus one look-up for each length or
@@ -43,38 +45,77 @@
 
 enum { SLUICE_OP_COUNT = SLUICE_OP_BUT + 1 };
 
-/* Set in sluice_posting.check: the check is for a number, not for bits. */
-#define SLUICE_CHECK_RANGE UINT32_C(0x80000000)
+/* What a check looks at: one of sluice_place.bits, or the number. The kind is in the upper two bits of
+ * a check, a path's id below. */
+enum sluice_check {
+	SLUICE_CHECK_VALUE = SLUICE_BITS_VALUE,
+	SLUICE_CHECK_FIRST = SLUICE_BITS_FIRST,
+	SLUICE_CHECK_LAST = SLUICE_BITS_LAST,
+	SLUICE_CHECK_RANGE = SLUICE_BITS_COUNT,
+};
+enum { SLUICE_CHECK_SHIFT = 30 };
 /* Instead of a path: there is nothing to check. */
-#define SLUICE_CHECK_NONE (SLUICE_CHECK_RANGE - 1)
+#define SLUICE_CHECK_NOTHING ((UINT32_C(1) << SLUICE_CHECK_SHIFT) - 1)
+
+/* What a check holds against what it looks at. */
+union sluice_operand {
+	uint64_t bits; /* some leaf must set one of these */
+	struct {
+		float lower, upper; /* rounded outwards, both inclusive */
+	} range;
+};
 
 struct sluice_posting {
 	struct sluice_conj *conj;
 	uint32_t slot;  /* which of the conjunction's slots points back here */
-	uint32_t check; /* the id of a path, and perhaps SLUICE_CHECK_RANGE */
-	union {
-		uint64_t bits; /* some leaf there has one of these (sluice_place.bits) */
-		struct {
-			float lower, upper; /* rounded outwards, both inclusive */
-		} range;
-	};
+	uint32_t check; /* enum sluice_check, and the id of a path */
+	union sluice_operand operand;
 };
 
-/* A predicate at a path. */
+/* Whether the check lets an event pass. It may err on that side. */
+static inline bool sluice_check_passes(const struct sluice_leaves *leaves, uint32_t check,
+                                       union sluice_operand operand)
+{
+	uint32_t path = check & SLUICE_CHECK_NOTHING;
+	uint32_t kind = check >> SLUICE_CHECK_SHIFT;
+
+	if (path == SLUICE_CHECK_NOTHING)
+		return true;
+	const struct sluice_place *place = &leaves->places[path];
+	if (place->epoch != leaves->epoch)
+		return false;
+	if (kind == SLUICE_CHECK_RANGE)
+		return !((place->number < (double)operand.range.lower) |
+		         (place->number > (double)operand.range.upper));
+	return (place->bits[kind] & operand.bits) != 0;
+}
+
+/* A predicate at a path. What an event looks at comes first. */
 struct sluice_entry {
-	struct sluice_predicate predicate; /* operands stand behind it in the same block */
-	struct sluice_path_node *node;
 	uint64_t hash;
+	struct sluice_path_node *node;
+	uint32_t id; /* its place in a scratch */
+	uint32_t posting_count;
+	union {
+		struct sluice_posting posting; /* the only one */
+		struct {
+			struct sluice_posting *list; /* owned */
+			uint32_t capacity;
+		} postings; /* where there were ever several */
+	};
 	uint64_t bucket;  /* of a wildcard with postings: the hash of the piece that finds it */
-	size_t bytes;     /* of the block */
 	uint32_t refs;    /* alternatives of rules that are this */
-	uint32_t id;      /* its place in a scratch */
 	uint32_t list_at; /* its place in its node's list, its bucket, or that of ABSENT ones */
-	uint8_t affix;    /* of a wildcard: which kind of piece that is … */
-	uint16_t piece;   /* … and its length */
-	uint32_t posting_count, posting_capacity;
-	struct sluice_posting *postings; /* owned */
+	uint16_t piece;   /* of a wildcard: the length of that piece … */
+	uint8_t affix;    /* … and of which kind it is */
+	bool several;     /* `postings` is in use */
+	struct sluice_predicate predicate; /* operands stand behind it in the same block */
 };
+
+static inline const struct sluice_posting *sluice_entry_postings(const struct sluice_entry *entry)
+{
+	return entry->several ? entry->postings.list : &entry->posting;
+}
 
 /* Lengths of the prefixes (or suffixes …) with postings at a path, ascending. */
 struct sluice_length {
@@ -85,6 +126,7 @@ struct sluice_length {
 struct sluice_lengths {
 	struct sluice_length *list; /* owned */
 	uint32_t count, capacity;
+	struct sluice_filter filter; /* of the hashes of what has these lengths */
 };
 
 enum sluice_affix {
@@ -127,6 +169,7 @@ enum { SLUICE_SHAPE_LEVELS = 64 };
 
 /* What is looked up for a leaf at one path. Owned by the node, while it has entries. */
 struct sluice_index {
+	uint32_t probes; /* bits of operators: those that sluice_index_probe must look for */
 	uint32_t claimed[SLUICE_OP_COUNT]; /* entries */
 	uint32_t counts[SLUICE_OP_COUNT];  /* entries with postings */
 	uint32_t entries;                  /* the sum of claimed */
@@ -151,6 +194,7 @@ struct sluice_entries {
 	size_t bytes;
 };
 
+void sluice_entries_init(struct sluice_entries *entries);
 void sluice_entries_finish(struct sluice_entries *entries);
 
 /* The entry of a predicate at a node, made where there is none, with one more in refs. NULL when
@@ -171,16 +215,26 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *entry, uint32_t at,
                          struct sluice_posting *moved);
 
+/* The wildcards that the piece of this hash finds, or NULL. */
+struct sluice_bucket *sluice_bucket_find(const struct sluice_entries *entries, uint64_t hash);
+
 /* Whether the entry is found by its value: then an event's leaves are known to be it or not. */
 static inline bool sluice_entry_is_value(const struct sluice_entry *entry)
 {
 	return entry->predicate.op <= SLUICE_OP_NULL;
 }
 
-/* The bits that a leaf of this hash sets in what a check looks at. */
-static inline uint64_t sluice_check_bit(uint64_t hash)
+/* The bit that a leaf of this hash sets. */
+static inline uint64_t sluice_bit_of_hash(uint64_t hash)
 {
 	return UINT64_C(1) << (hash >> 58);
+}
+
+/* The bit that a text sets which begins (or ends) in this byte. Folded texts set the same, so case is
+ * no matter, and what is not ASCII may fold to anything: it sets all. */
+static inline uint64_t sluice_bit_of_byte(char byte)
+{
+	return byte & 0x80 ? UINT64_MAX : UINT64_C(1) << ((byte | 0x20) & 63);
 }
 
 /* The hash that stands for true, false or null at a path. */
@@ -191,27 +245,37 @@ static inline uint64_t sluice_literal_hash(const struct sluice_path_node *node,
 }
 
 /*
- * The entry that is this leaf's value, or NULL; *hash gets what stands for the value, whether there
- * is such an entry or not.
+ * A search for the entries that the leaves of an event match. Look-ups are asked for by many at a
+ * time, so that their cache misses overlap.
+ *
+ * hit() is called for each entry and leaf, perhaps more than once. Entries that must be tried are
+ * tried only where may_try() says so; cost is about the steps of a try. spend() is told of steps
+ * beside these, and says whether to go on. Folded texts take memory from `text`.
  */
-struct sluice_entry *sluice_index_value(const struct sluice_entries *entries,
-                                        const struct sluice_leaf *leaf, uint64_t *hash);
+struct sluice_query {
+	uint64_t hash;
+	struct sluice_str part; /* what the operand must be; not of all kinds */
+	uint32_t leaf;
+	uint8_t kind; /* an operator, or SLUICE_QUERY_BUCKET */
+	void *found;  /* the first that its hash leads to */
+	struct sluice_cursor cursor;
+};
 
-/*
- * Calls hit() for each entry with postings, but those of values, that matches the leaf, perhaps
- * more than once. Entries that would be tried are tried only where try() says so; cost is about the
- * steps of a try. spend() is told of steps beside these, and says whether to go on. Folded texts
- * take memory from `text`.
- */
+enum { SLUICE_QUERIES = 48, SLUICE_QUERY_BUCKET = SLUICE_OP_COUNT };
+
 struct sluice_probe {
-	bool (*try)(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
-	            size_t cost);
+	bool (*may_try)(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
+	                size_t cost);
 	void (*hit)(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf);
 	bool (*spend)(struct sluice_probe *probe, size_t steps);
-	struct sluice_arena *text;
+	const struct sluice_entries *entries;
+	struct sluice_leaves *leaves;
 	bool out_of_memory;
+	uint32_t query_count;
+	struct sluice_query queries[SLUICE_QUERIES];
 };
-void sluice_index_probe(const struct sluice_entries *entries, const struct sluice_leaf *leaf,
-                        uint32_t leaf_id, struct sluice_probe *probe);
+
+/* Looks all leaves up, and notes at their places what checks look at. */
+void sluice_index_probe(struct sluice_probe *probe);
 
 #endif

@@ -115,17 +115,27 @@ bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape 
 	return a->open == b->open && a->levels == b->levels && a->rest == b->rest;
 }
 
+/* Eight bytes in network order, of which only the first `bits` bits are kept. */
+static uint64_t first_bits(const uint8_t *bytes, uint32_t bits)
+{
+	uint64_t word;
+
+	if (bits == 0)
+		return 0;
+	memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word & ~UINT64_C(0) << (64 - bits);
+}
+
 uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *address,
                           uint32_t bits)
 {
-	uint64_t halves[2];
-	uint8_t masked[16] = { 0 };
+	uint64_t first = first_bits(address, bits < 64 ? bits : 64);
+	uint64_t second = first_bits(address + 8, bits < 64 ? 0 : bits - 64);
 
-	memcpy(masked, address, bits / 8);
-	if (bits % 8)
-		masked[bits / 8] = (uint8_t)(address[bits / 8] & 0xFF00 >> bits % 8);
-	memcpy(halves, masked, sizeof(halves));
-	return sluice_hash_close(sluice_hash_step(node->seed, halves[0]), halves[1],
+	return sluice_hash_close(sluice_hash_step(node->seed, first), second,
 	                         bits | (uint64_t)SLUICE_OP_CIDR << 40);
 }
 

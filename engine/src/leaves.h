@@ -26,8 +26,7 @@
 #include "predicate.h"
 #include "sluice/matcher.h"
 
-/* Fits into 31 bits. */
-#define SLUICE_NO_LEAF (UINT32_MAX >> 1)
+#define SLUICE_NO_LEAF UINT32_MAX
 
 /* The limit each for $mqtt and for the payload's fields, and $mqtt.payload. */
 enum { SLUICE_LEAF_ROOM = SLUICE_EVENT_MAX_LEAVES * 2 + 1 };
@@ -50,9 +49,13 @@ struct sluice_array {
 	uint32_t first, end;           /* leaves below its elements: [first, end) */
 };
 
+/* Each leaf at a path sets a bit in these: by the hash of its value, and, a string, by its first and
+ * by its last byte. */
+enum { SLUICE_BITS_VALUE, SLUICE_BITS_FIRST, SLUICE_BITS_LAST, SLUICE_BITS_COUNT };
+
 /* What an event has at a path: its leaves, and what the checks of candidates look at (index.h). */
 struct sluice_place {
-	uint64_t bits;  /* one set for each leaf, by the hash of its value */
+	uint64_t bits[SLUICE_BITS_COUNT];
 	double number;  /* about the one number there; NaN when it can't be told, +inf when none */
 	uint32_t epoch; /* the event this is about; of another event: nothing is here */
 	uint32_t first, last;

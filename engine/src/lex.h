@@ -85,12 +85,9 @@ static inline const unsigned char *lex_escape(const unsigned char *p, const unsi
 	}
 }
 
-/*
- * p is behind the opening quote; the result is behind the closing one. Sets *escaped when it meets
- * an escape.
- */
-static inline const unsigned char *lex_string(const unsigned char *p, const unsigned char *begin,
-                                              const unsigned char *end, bool *escaped)
+/* lex_string for what the first block does not settle. */
+static __attribute__((noinline, unused)) const unsigned char *lex_long_string(
+        const unsigned char *p, const unsigned char *begin, const unsigned char *end, bool *escaped)
 {
 	for (;;) {
 		uint64_t special = lex_special_at(p, begin, end);
@@ -116,6 +113,21 @@ static inline const unsigned char *lex_string(const unsigned char *p, const unsi
 		if (!p)
 			return NULL;
 	}
+}
+
+/*
+ * p is behind the opening quote; the result is behind the closing one. Sets *escaped when it meets
+ * an escape.
+ */
+static inline const unsigned char *lex_string(const unsigned char *p, const unsigned char *begin,
+                                              const unsigned char *end, bool *escaped)
+{
+	if (LEX_LIKELY(end - p >= LEX_BLOCK)) {
+		uint64_t special = lex_special(lex_load(p));
+		if (LEX_LIKELY(special != 0) && p[lex_first(special)] == '"')
+			return p + lex_first(special) + 1;
+	}
+	return lex_long_string(p, begin, end, escaped);
 }
 
 /* How a number is spelled: "-12.5e3" has 2 digits, 1 in its fraction, and an exponent. */

@@ -32,7 +32,7 @@ void sluice_scratch_destroy(struct sluice_scratch *scratch)
 	free(scratch->conj_epochs);
 	free(scratch->rule_marks);
 	free(scratch->ids);
-	free(scratch->values);
+	free(scratch->hits);
 	free(scratch);
 }
 
@@ -63,6 +63,7 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 	void *grown;
 
 	if (!GROW(scratch->entry_marks, scratch->entry_room, matcher->entries.ids.limit) ||
+	    !GROW(scratch->hits, scratch->hit_room, matcher->entries.ids.limit) ||
 	    !GROW(scratch->conj_epochs, scratch->conj_room, matcher->conj_ids.limit) ||
 	    !GROW(scratch->rule_marks, scratch->rule_room, matcher->rule_marks.limit) ||
 	    !GROW(scratch->ids, scratch->id_room, sluice_table_count(&matcher->rules)))
@@ -83,7 +84,8 @@ static enum sluice_status begin(struct sluice_scratch *scratch,
 	scratch->budget = SLUICE_BUDGET;
 	scratch->cut_short = false;
 	scratch->match_count = 0;
-	scratch->value_count = 0;
+	scratch->hit_count = 0;
+	scratch->candidate_count = 0;
 	scratch->undecided = 0;
 	return SLUICE_OK;
 }
@@ -265,59 +267,28 @@ static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *co
 		scratch->undecided += undecided;
 }
 
-/* Whether the check lets the candidate pass. It may err on that side. */
-static bool passes(const struct sluice_leaves *leaves, const struct sluice_posting *posting)
+/* A full list of candidates is verified, and begins anew. */
+static void verify_candidates(struct sluice_scratch *scratch)
 {
-	uint32_t check = posting->check;
-
-	if (check == SLUICE_CHECK_NONE)
-		return true;
-	const struct sluice_place *place = &leaves->places[check & ~SLUICE_CHECK_RANGE];
-	bool outside = (place->number < (double)posting->range.lower) |
-	               (place->number > (double)posting->range.upper);
-	bool passed = check & SLUICE_CHECK_RANGE ? !outside : (place->bits & posting->bits) != 0;
-	return passed & (place->epoch == leaves->epoch);
+	for (uint32_t i = 0; i < scratch->candidate_count; i++)
+		look_at(scratch, scratch->candidates[i]);
+	scratch->candidate_count = 0;
 }
 
 static void look_at_postings(struct sluice_scratch *scratch, const struct sluice_entry *entry)
 {
-	const struct sluice_posting *posting = entry->postings;
+	const struct sluice_posting *posting = sluice_entry_postings(entry);
 	const struct sluice_posting *end = posting + entry->posting_count;
 
-	for (; posting < end; posting++)
-		if (passes(&scratch->leaves, posting))
-			look_at(scratch, posting->conj);
-}
-
-/* Looks the values of all leaves up: from now on entries of values are known to match or not. */
-static bool find_values(struct sluice_scratch *scratch)
-{
-	const struct sluice_matcher *matcher = scratch->matcher;
-	struct sluice_leaves *leaves = &scratch->leaves;
-	void *grown;
-
-	if (!GROW(scratch->values, scratch->value_room, leaves->leaf_count))
-		return false;
-	for (uint32_t i = 0; i < leaves->leaf_count; i++) {
-		const struct sluice_leaf *leaf = &leaves->leaves[i];
-		struct sluice_place *place = &leaves->places[leaf->node->id];
-		uint64_t hash;
-		struct sluice_entry *entry = sluice_index_value(&matcher->entries, leaf, &hash);
-		place->bits |= sluice_check_bit(hash);
-		if (leaf->value.type == SLUICE_JSON_NUMBER && leaf->node->numbers)
-			place->number = place->number == HUGE_VAL
-			                        ? sluice_number_near(&leaf->value.number)
-			                        : (double)NAN;
-		if (!entry)
+	for (; posting < end; posting++) {
+		if (!sluice_check_passes(&scratch->leaves, posting->check, posting->operand))
 			continue;
-		struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
-		if (mark->epoch == leaves->epoch)
-			continue;
-		*mark = (struct sluice_entry_mark){ leaves->epoch, i & SLUICE_NO_LEAF, 1 };
-		if (entry->posting_count)
-			scratch->values[scratch->value_count++] = entry;
+		__builtin_prefetch(posting->conj);
+		__builtin_prefetch((const char *)posting->conj - 64);
+		scratch->candidates[scratch->candidate_count++] = posting->conj;
+		if (scratch->candidate_count == SLUICE_CANDIDATES)
+			verify_candidates(scratch);
 	}
-	return true;
 }
 
 /* An event's way through the index. */
@@ -326,17 +297,14 @@ struct search {
 	struct sluice_scratch *scratch;
 };
 
-/*
- * An entry's mark names the first leaf that it matches, whoever found it: this search, or the
- * verification of another candidate. Its postings are walked at that leaf, once.
- */
-static bool try_entry(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
-                      size_t cost)
+/* An entry's mark names the first leaf that it matches; it needs no other. */
+static bool may_try(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
+                    size_t cost)
 {
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
-	const struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
 
-	if (mark->epoch == scratch->leaves.epoch && (mark->leaf != leaf || mark->walked))
+	(void)leaf;
+	if (scratch->entry_marks[entry->id].epoch == scratch->leaves.epoch)
 		return false;
 	if (sluice_charge(scratch, cost))
 		return true;
@@ -349,10 +317,18 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
 
-	if (mark->epoch == scratch->leaves.epoch && (mark->leaf != leaf || mark->walked))
+	/* one that leads nowhere needs no mark, unless it is a value's */
+	if (!entry->several && !sluice_entry_is_value(entry) &&
+	    !sluice_check_passes(&scratch->leaves, entry->posting.check, entry->posting.operand))
 		return;
-	*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf & SLUICE_NO_LEAF, 1 };
-	look_at_postings(scratch, entry);
+	if (mark->epoch == scratch->leaves.epoch)
+		return;
+	*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf };
+	if (entry->posting_count == 0)
+		return;
+	if (entry->several)
+		__builtin_prefetch(entry->postings.list);
+	scratch->hits[scratch->hit_count++] = entry;
 }
 
 static bool spend(struct sluice_probe *probe, size_t steps)
@@ -365,23 +341,30 @@ static bool spend(struct sluice_probe *probe, size_t steps)
 	return false;
 }
 
+/* First all entries that the event matches, then what they lead to: so when a conjunction is
+ * verified, entries of values without a mark are known not to match. */
 static bool find_candidates(struct sluice_scratch *scratch)
 {
 	const struct sluice_matcher *matcher = scratch->matcher;
 	const struct sluice_leaves *leaves = &scratch->leaves;
-	struct search search = { { try_entry, hit_entry, spend, leaves->text, false }, scratch };
+	struct search search;
 
-	if (!find_values(scratch))
-		return false;
-	for (size_t i = 0; i < scratch->value_count; i++)
-		look_at_postings(scratch, scratch->values[i]);
-	for (uint32_t i = 0; i < leaves->leaf_count; i++)
-		sluice_index_probe(&matcher->entries, &leaves->leaves[i], i, &search.probe);
+	search.scratch = scratch;
+	search.probe.may_try = may_try;
+	search.probe.hit = hit_entry;
+	search.probe.spend = spend;
+	search.probe.entries = &matcher->entries;
+	search.probe.leaves = &scratch->leaves;
+	search.probe.out_of_memory = false;
+	sluice_index_probe(&search.probe);
+	for (uint32_t i = 0; i < scratch->hit_count; i++)
+		look_at_postings(scratch, scratch->hits[i]);
 	for (uint32_t i = 0; i < matcher->entries.absent_count; i++) {
 		const struct sluice_entry *entry = matcher->entries.absent[i];
 		if (sluice_leaves_first(leaves, entry->node) == SLUICE_NO_LEAF)
 			look_at_postings(scratch, entry);
 	}
+	verify_candidates(scratch);
 	return !search.probe.out_of_memory && !leaves->out_of_memory;
 }
 

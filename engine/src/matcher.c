@@ -15,12 +15,24 @@ static const char *const metadata_paths[SLUICE_META_COUNT] = {
 	"$mqtt.payload",        "$mqtt.value",
 };
 
+static uint64_t id_hash(uint64_t id)
+{
+	return sluice_hash_number(id);
+}
+
+static uint64_t hash_of_rule(const void *entry)
+{
+	return id_hash(((const struct sluice_rule_set *)entry)->id);
+}
+
 struct sluice_matcher *sluice_matcher_create(void)
 {
 	struct sluice_matcher *matcher = calloc(1, sizeof(*matcher));
 
 	if (!matcher)
 		return NULL;
+	matcher->rules.hash_of = hash_of_rule;
+	sluice_entries_init(&matcher->entries);
 	if (sluice_path_trie_init(&matcher->trie) != SLUICE_OK)
 		goto error;
 	for (int i = 0; i < SLUICE_META_COUNT; i++) {
@@ -36,11 +48,6 @@ struct sluice_matcher *sluice_matcher_create(void)
 error:
 	sluice_matcher_destroy(matcher);
 	return NULL;
-}
-
-static uint64_t id_hash(uint64_t id)
-{
-	return sluice_hash_number(id);
 }
 
 static struct sluice_rule_set *find_rule(const struct sluice_matcher *matcher, uint64_t id)
@@ -69,20 +76,22 @@ static size_t padded(size_t count, size_t size)
 	return (count * size + 15) & ~(size_t)15;
 }
 
+/* What an alternative takes in a clause: its entry and, behind all of these, its id. */
+enum { CLAUSE_ENTRY = sizeof(struct sluice_entry *) + sizeof(uint32_t) };
+
 static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_pattern *pattern)
 {
 	size_t entries = 0, indexes = 0;
 
 	for (size_t i = 0; i < pattern->field_count; i++)
-		entries += pattern->fields[i].alternative_count;
+		entries += padded(pattern->fields[i].alternative_count, CLAUSE_ENTRY);
 	for (size_t i = 0; i < pattern->conjunction_count; i++)
 		indexes += pattern->conjunctions[i].field_count;
 
 	size_t bytes = padded(1, sizeof(struct sluice_rule_set)) +
 	               padded(pattern->field_count, sizeof(struct sluice_clause)) +
 	               padded(pattern->conjunction_count, sizeof(struct sluice_conj)) +
-	               padded(pattern->field_count, sizeof(struct sluice_entry *)) +
-	               padded(entries, sizeof(struct sluice_entry *)) +
+	               padded(pattern->field_count, sizeof(struct sluice_entry *)) + entries +
 	               padded(indexes, sizeof(uint16_t));
 	char *room = calloc(1, bytes);
 	if (!room)
@@ -98,14 +107,13 @@ static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_patte
 	set->clauses = cut(&room, pattern->field_count, sizeof(*set->clauses));
 	set->conjs = cut(&room, pattern->conjunction_count, sizeof(*set->conjs));
 	set->absents = cut(&room, pattern->field_count, sizeof(struct sluice_entry *));
-	struct sluice_entry **entry = cut(&room, entries, sizeof(struct sluice_entry *));
+	for (size_t i = 0; i < pattern->field_count; i++) {
+		set->clauses[i].entries =
+		        cut(&room, pattern->fields[i].alternative_count, CLAUSE_ENTRY);
+		set->clauses[i].absent = pattern->fields[i].absent;
+	}
 	uint16_t *index = cut(&room, indexes, sizeof(*index));
 
-	for (size_t i = 0; i < pattern->field_count; i++) {
-		set->clauses[i].entries = entry;
-		set->clauses[i].absent = pattern->fields[i].absent;
-		entry += pattern->fields[i].alternative_count;
-	}
 	for (size_t i = 0; i < pattern->conjunction_count; i++) {
 		const struct sluice_conjunction *from = &pattern->conjunctions[i];
 		memcpy(index, from->fields, from->field_count * sizeof(*index));
@@ -118,6 +126,19 @@ static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_patte
 		index += from->field_count;
 	}
 	return set;
+}
+
+/* What is known of a clause when all of its entries are. */
+static void finish_clause(struct sluice_clause *clause)
+{
+	uint32_t *ids = (uint32_t *)(clause->entries + clause->entry_count);
+
+	clause->values = true;
+	for (uint16_t k = 0; k < clause->entry_count; k++) {
+		ids[k] = clause->entries[k]->id;
+		clause->values &= sluice_entry_is_value(clause->entries[k]);
+	}
+	sluice_choose_clause_check(clause);
 }
 
 /* Claims the paths and entries of the rule's clauses. */
@@ -145,6 +166,7 @@ static bool claim_clauses(struct sluice_matcher *matcher, struct sluice_rule_set
 			else
 				clause->entries[clause->entry_count++] = entry;
 		}
+		finish_clause(clause);
 	}
 	return true;
 }
@@ -185,8 +207,10 @@ static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 	if (!conj->slots || (slots > 1 && !sluice_ids_take(&matcher->conj_ids, &conj->id)))
 		return false;
 
-	struct sluice_posting posting = { 0 };
+	struct sluice_posting posting;
 	sluice_choose_check(conj, best, &posting);
+	if (best)
+		sluice_choose_order(conj, conj->clauses);
 	if (!best && !post(matcher, conj, set->absents[conj->clauses[0]], posting))
 		return false;
 	for (uint16_t i = 0; i < conj->clause_count; i++) {

@@ -34,12 +34,25 @@
 
 enum { SLUICE_META_COUNT = 12 };
 
+/* Candidates that are verified together, so that fetching them overlaps. */
+enum { SLUICE_CANDIDATES = 128 };
+
 struct sluice_clause {
 	struct sluice_path_node *node;
-	struct sluice_entry **entries; /* in the rule's block; ABSENT ones are left out */
+	struct sluice_entry *
+	        *entries;             /* in the rule's block, and behind them their ids; ABSENT ones
+	                                  are left out */
+	union sluice_operand operand; /* of the check */
+	uint32_t check;               /* of the leaves here (index.h) */
 	uint16_t entry_count;
 	bool absent; /* {"exists": false} is among the alternatives */
+	bool values; /* all entries are of values */
 };
+
+static inline const uint32_t *sluice_clause_ids(const struct sluice_clause *clause)
+{
+	return (const uint32_t *)(clause->entries + clause->entry_count);
+}
 
 /* A posting that leads to a conjunction, seen from it. */
 struct sluice_conj_slot {
@@ -49,7 +62,7 @@ struct sluice_conj_slot {
 
 struct sluice_conj {
 	struct sluice_rule_set *set;
-	const uint16_t *clauses;        /* in the rule's block */
+	uint16_t *clauses;              /* in the rule's block */
 	struct sluice_conj_slot *slots; /* owned */
 	uint32_t id; /* its place in a scratch, when it has several slots; else UINT32_MAX */
 	uint32_t slot_count;
@@ -87,8 +100,7 @@ struct sluice_matcher {
 /* What is known of an entry in this event. */
 struct sluice_entry_mark {
 	uint32_t epoch;
-	uint32_t leaf : 31;  /* the first leaf that it matches, or SLUICE_NO_LEAF */
-	uint32_t walked : 1; /* its postings were looked at */
+	uint32_t leaf; /* the first leaf that it matches, or SLUICE_NO_LEAF */
 };
 
 enum sluice_rule_verdict { SLUICE_RULE_MATCHED = 1, SLUICE_RULE_UNDECIDED };
@@ -113,8 +125,8 @@ struct sluice_scratch {
 	uint32_t *conj_epochs;                 /* by conjunction id: looked at in this event */
 	struct sluice_rule_mark *rule_marks;   /* by rule mark */
 	uint64_t *ids;                         /* the result */
-	struct sluice_entry **values; /* entries with postings that leaves have as their value */
-	size_t entry_room, conj_room, rule_room, id_room, value_room;
+	struct sluice_entry **hits;            /* entries with postings that the event matches */
+	size_t entry_room, conj_room, rule_room, id_room, hit_room;
 	struct sluice_solver solver;
 
 	/* the event under way */
@@ -122,7 +134,9 @@ struct sluice_scratch {
 	bool object;    /* its payload is a JSON object that is matched */
 	int64_t budget; /* steps that are left; for the candidate while one is verified */
 	bool cut_short; /* something went untried for want of budget */
-	size_t match_count, value_count, undecided;
+	size_t match_count, undecided;
+	uint32_t hit_count, candidate_count;
+	const struct sluice_conj *candidates[SLUICE_CANDIDATES]; /* to be verified */
 };
 
 /* Takes from the budget; false when it is spent. */
@@ -134,19 +148,23 @@ static inline bool sluice_charge(struct sluice_scratch *scratch, size_t steps)
 
 void sluice_solver_finish(struct sluice_solver *solver);
 
+/* Gives a clause, all of whose entries were claimed, its check. */
+void sluice_choose_clause_check(struct sluice_clause *clause);
+
 /*
  * Where a conjunction is found: the clause whose entries get its postings, or NULL when all of its
- * clauses hold for an absent field too; and the check that its postings carry.
+ * clauses hold for an absent field too; and the check that its postings carry, which is that of
+ * another clause.
  */
 const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj);
 void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
                          struct sluice_posting *posting);
 
+/* Sorts the conjunction's clauses, which are these, by what verifying them is worth. */
+void sluice_choose_order(const struct sluice_conj *conj, uint16_t *clauses);
+
 /* Whether the conjunction holds for the event that the scratch was filled with. When the budget ran
  * out the answer is false and budget < 0. */
 bool sluice_verify(struct sluice_scratch *scratch, const struct sluice_conj *conj);
-
-/* The first leaf that the entry matches (found once an event), or SLUICE_NO_LEAF. */
-uint32_t sluice_first_match(struct sluice_scratch *scratch, const struct sluice_entry *entry);
 
 #endif

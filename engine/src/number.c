@@ -123,10 +123,12 @@ static unsigned count_digits(uint64_t value)
  */
 static uint64_t eight_digits(const unsigned char *p, size_t count)
 {
-	uint64_t word = 0;
+	uint64_t word;
 
-	for (int i = 7; i >= 0; i--) /* compiles to a load */
-		word = word << 8 | p[i];
+	memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
 	/* masked before it is subtracted: what stands before could borrow */
 	uint64_t kept = ~UINT64_C(0) << (8 - count) * 8;
 	word = (word & kept) - (UINT64_C(0x3030303030303030) & kept);

@@ -65,9 +65,19 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 	return node;
 }
 
+static uint64_t hash_of_node(const void *entry)
+{
+	const struct sluice_path_node *node = entry;
+	struct sluice_segment segment = { { node->segment, node->segment_len },
+		                          node->head,
+		                          node->tail };
+
+	return sluice_segment_hash(node->parent, &segment);
+}
+
 enum sluice_status sluice_path_trie_init(struct sluice_path_trie *trie)
 {
-	*trie = (struct sluice_path_trie){ 0 };
+	*trie = (struct sluice_path_trie){ .table.hash_of = hash_of_node };
 	trie->root = node_create(trie, NULL, &(struct sluice_segment){ .text = SLUICE_STR("") });
 	if (trie->root)
 		return SLUICE_OK;
@@ -88,10 +98,7 @@ static void prune(struct sluice_path_trie *trie, struct sluice_path_node *node)
 {
 	while (node->parent && node->named == 0 && node->children == 0) {
 		struct sluice_path_node *parent = node->parent;
-		struct sluice_segment segment = { { node->segment, node->segment_len },
-			                          node->head,
-			                          node->tail };
-		sluice_table_remove(&trie->table, sluice_segment_hash(parent, &segment), node);
+		sluice_table_remove(&trie->table, hash_of_node(node), node);
 		sluice_ids_give(&trie->ids, node->id);
 		trie->bytes -= sizeof(*node) + node->segment_len;
 		if (--parent->children == 0)

@@ -30,6 +30,16 @@ static size_t fold_prefix(struct sluice_str text, struct sluice_str folded)
 	while (matched < folded.len) {
 		if (at == text.len)
 			return SIZE_MAX;
+		unsigned char c = (unsigned char)text.data[at];
+		if (c < 0x80) { /* folds to one byte, as most do */
+			if (c >= 'A' && c <= 'Z')
+				c |= 0x20;
+			if (c != (unsigned char)folded.data[matched])
+				return SIZE_MAX;
+			matched++;
+			at++;
+			continue;
+		}
 		char bytes[4];
 		size_t length;
 		struct sluice_str rest = { text.data + at, text.len - at };

@@ -5,110 +5,120 @@
 #include "index_key.h"
 #include "text.h"
 
+/* A leaf, and what it is looked up in. */
 struct prober {
-	const struct sluice_entries *entries;
+	struct sluice_probe *probe;
 	const struct sluice_leaf *leaf;
 	uint32_t leaf_id;
-	struct sluice_probe *probe;
 };
 
-/* --- by value --- */
+/* --- look-ups, many at a time --- */
 
-static struct sluice_entry *find_text(const struct sluice_entries *entries,
-                                      const struct sluice_leaf *leaf, uint64_t hash)
+static const struct sluice_table *table_of(const struct sluice_probe *probe, uint8_t kind)
 {
-	struct sluice_cursor cursor = { 0 };
-	struct sluice_entry *entry;
-
-	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
-		if (entry->node == leaf->node && entry->predicate.op == SLUICE_OP_STRING &&
-		    sluice_str_equal(entry->predicate.text, leaf->value.text))
-			return entry;
-	return NULL;
+	return kind == SLUICE_QUERY_BUCKET ? &probe->entries->buckets : &probe->entries->table;
 }
 
-static struct sluice_entry *find_number(const struct sluice_entries *entries,
-                                        const struct sluice_leaf *leaf, uint64_t hash)
+static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice_entry *const *list,
+                     uint32_t count)
 {
-	struct sluice_cursor cursor = { 0 };
-	struct sluice_entry *entry;
+	const struct sluice_value *value = &probe->leaves->leaves[leaf_id].value;
+	size_t cost = 1 + value->text.len / 16;
 
-	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
-		if (entry->node == leaf->node && entry->predicate.op == SLUICE_OP_NUMBER &&
-		    sluice_number_compare(&entry->predicate.number, &leaf->value.number) == 0)
-			return entry;
-	return NULL;
-}
-
-struct sluice_entry *sluice_index_value(const struct sluice_entries *entries,
-                                        const struct sluice_leaf *leaf, uint64_t *hash)
-{
-	const struct sluice_path_node *node = leaf->node;
-	struct sluice_walk walk = { node->seed, 0 };
-	enum sluice_operator op;
-
-	switch (leaf->value.type) {
-	case SLUICE_JSON_STRING:
-		*hash = sluice_key_beginning(&walk, leaf->value.text, leaf->value.text.len,
-		                             SLUICE_OP_STRING);
-		return node->index->claimed[SLUICE_OP_STRING] ? find_text(entries, leaf, *hash)
-		                                              : NULL;
-	case SLUICE_JSON_NUMBER:
-		if (!node->index->claimed[SLUICE_OP_NUMBER]) {
-			*hash = node->seed;
-			return NULL;
-		}
-		*hash = sluice_hash_mix(node->seed ^ sluice_number_hash(&leaf->value.number),
-		                        SLUICE_HASH_B);
-		return find_number(entries, leaf, *hash);
-	case SLUICE_JSON_TRUE:
-		op = SLUICE_OP_TRUE;
-		break;
-	case SLUICE_JSON_FALSE:
-		op = SLUICE_OP_FALSE;
-		break;
-	default:
-		op = SLUICE_OP_NULL;
-		break;
+	for (uint32_t i = 0; i < count; i++) {
+		if (i + 4 < count)
+			__builtin_prefetch(&list[i + 4]->predicate);
+		if (probe->may_try(probe, list[i], leaf_id, cost) &&
+		    sluice_predicate_matches(&list[i]->predicate, value))
+			probe->hit(probe, list[i], leaf_id);
 	}
-	*hash = sluice_literal_hash(node, op);
-	return node->index->direct[op];
 }
 
-/* --- one by one --- */
-
-static void try_each(const struct prober *p, struct sluice_entry *const *list, uint32_t count)
+/* Whether the entry is the operand that was asked for. */
+static bool answers(const struct sluice_query *query, const struct sluice_entry *entry,
+                    const struct sluice_leaf *leaf)
 {
-	size_t cost = 1 + p->leaf->value.text.len / 16;
-
-	for (uint32_t i = 0; i < count; i++)
-		if (p->probe->try(p->probe, list[i], p->leaf_id, cost) &&
-		    sluice_predicate_matches(&list[i]->predicate, &p->leaf->value))
-			p->probe->hit(p->probe, list[i], p->leaf_id);
+	if (entry->predicate.op != query->kind || entry->node != leaf->node)
+		return false;
+	switch (entry->predicate.op) {
+	case SLUICE_OP_NUMBER:
+	case SLUICE_OP_MQTT_TOPIC:
+		return sluice_predicate_matches(&entry->predicate, &leaf->value);
+	case SLUICE_OP_CIDR:
+		return sluice_address_same_block(entry->predicate.cidr.address,
+		                                 (const uint8_t *)query->part.data,
+		                                 entry->predicate.cidr.bits) &&
+		       (entry->predicate.cidr.family == 4) == (query->part.len == 4);
+	default:
+		return sluice_str_equal(entry->predicate.text, query->part);
+	}
 }
 
-/* --- by affixes --- */
-
-static void look_up(const struct prober *p, uint64_t hash, enum sluice_operator op)
+static void answer(struct sluice_probe *probe, struct sluice_query *query)
 {
-	struct sluice_cursor cursor = { 0 };
-	struct sluice_entry *entry;
+	const struct sluice_table *table = table_of(probe, query->kind);
 
-	while ((entry = sluice_table_next(&p->entries->table, hash, &cursor)))
-		if (entry->posting_count && entry->node == p->leaf->node &&
-		    entry->predicate.op == op &&
-		    sluice_predicate_matches(&entry->predicate, &p->leaf->value))
-			p->probe->hit(p->probe, entry, p->leaf_id);
+	while (query->found) {
+		if (query->kind == SLUICE_QUERY_BUCKET) {
+			const struct sluice_bucket *bucket = query->found;
+			if (bucket->hash == query->hash) {
+				try_each(probe, query->leaf, bucket->list, bucket->count);
+				return;
+			}
+		} else if (answers(query, query->found, &probe->leaves->leaves[query->leaf])) {
+			probe->hit(probe, query->found, query->leaf);
+			if (query->kind != SLUICE_OP_MQTT_TOPIC)
+				return; /* an operand has one entry */
+		}
+		query->found = sluice_table_next(table, query->hash, &query->cursor);
+	}
 }
 
-static void try_bucket(const struct prober *p, uint64_t hash)
+static void answer_all(struct sluice_probe *probe)
 {
-	struct sluice_cursor cursor = { 0 };
-	const struct sluice_bucket *bucket = sluice_table_next(&p->entries->buckets, hash, &cursor);
-
-	if (bucket)
-		try_each(p, bucket->list, bucket->count);
+	for (uint32_t i = 0; i < probe->query_count; i++) {
+		struct sluice_query *query = &probe->queries[i];
+		query->found = sluice_table_next(table_of(probe, query->kind), query->hash,
+		                                 &query->cursor);
+		if (query->found) {
+			__builtin_prefetch(query->found);
+			__builtin_prefetch((const char *)query->found + 64);
+		}
+	}
+	for (uint32_t i = 0; i < probe->query_count; i++)
+		if (probe->queries[i].found)
+			answer(probe, &probe->queries[i]);
+	probe->query_count = 0;
 }
+
+static void ask(const struct prober *p, uint64_t hash, unsigned kind, struct sluice_str part)
+{
+	/* slots of a table that is in the cache anyway: waiting for others would be dearer */
+	enum { SMALL = 4096 };
+	struct sluice_probe *probe = p->probe;
+	const struct sluice_table *table = table_of(probe, (uint8_t)kind);
+	struct sluice_query *query = &probe->queries[probe->query_count];
+
+	query->cursor = (struct sluice_cursor){ 0 };
+	if (table->now.mask < SMALL) {
+		query->found = sluice_table_next(table, hash, &query->cursor);
+		if (!query->found)
+			return;
+	}
+	query->hash = hash;
+	query->part = part;
+	query->leaf = p->leaf_id;
+	query->kind = (uint8_t)kind;
+	if (table->now.mask < SMALL) {
+		answer(probe, query);
+		return;
+	}
+	sluice_table_prefetch(table, hash);
+	if (++probe->query_count == SLUICE_QUERIES)
+		answer_all(probe);
+}
+
+/* --- affixes --- */
 
 static void probe_beginnings(const struct prober *p, enum sluice_affix affix,
                              struct sluice_str text, enum sluice_operator op)
@@ -116,8 +126,12 @@ static void probe_beginnings(const struct prober *p, enum sluice_affix affix,
 	const struct sluice_lengths *lengths = &p->leaf->node->index->lengths[affix];
 	struct sluice_walk walk = { p->leaf->node->seed, 0 };
 
-	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++)
-		look_up(p, sluice_key_beginning(&walk, text, lengths->list[i].length, op), op);
+	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++) {
+		struct sluice_str part = { text.data, lengths->list[i].length };
+		uint64_t hash = sluice_key_beginning(&walk, text, part.len, op);
+		if (sluice_filter_has(&lengths->filter, hash))
+			ask(p, hash, op, part);
+	}
 }
 
 static void probe_ends(const struct prober *p, enum sluice_affix affix, struct sluice_str text,
@@ -126,20 +140,21 @@ static void probe_ends(const struct prober *p, enum sluice_affix affix, struct s
 	const struct sluice_lengths *lengths = &p->leaf->node->index->lengths[affix];
 	struct sluice_walk walk = { p->leaf->node->seed, 0 };
 
-	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++)
-		look_up(p, sluice_key_end(&walk, text, lengths->list[i].length, op), op);
+	for (uint32_t i = 0; i < lengths->count && lengths->list[i].length <= text.len; i++) {
+		size_t length = lengths->list[i].length;
+		struct sluice_str part = { text.data + text.len - length, length };
+		uint64_t hash = sluice_key_end(&walk, text, length, op);
+		if (sluice_filter_has(&lengths->filter, hash))
+			ask(p, hash, op, part);
+	}
 }
 
 static void probe_folded(const struct prober *p, const struct sluice_index *index)
 {
-	enum { USUAL = 256 };
 	struct sluice_str text = p->leaf->value.text;
 	struct sluice_walk walk = { p->leaf->node->seed, 0 };
-	char usual[USUAL * 2 + 4];
-	char *folded = usual;
+	char *folded = sluice_arena_bytes(p->probe->leaves->text, 2 * text.len + 4);
 
-	if (text.len > USUAL)
-		folded = sluice_arena_bytes(p->probe->text, 2 * text.len + 4);
 	if (!folded) {
 		p->probe->out_of_memory = true;
 		return;
@@ -147,8 +162,8 @@ static void probe_folded(const struct prober *p, const struct sluice_index *inde
 	text = (struct sluice_str){ folded, sluice_text_fold(text, folded) };
 	probe_beginnings(p, SLUICE_AFFIX_FOLD_PREFIX, text, SLUICE_OP_FOLD_PREFIX);
 	if (index->counts[SLUICE_OP_FOLD])
-		look_up(p, sluice_key_beginning(&walk, text, text.len, SLUICE_OP_FOLD),
-		        SLUICE_OP_FOLD);
+		ask(p, sluice_key_beginning(&walk, text, text.len, SLUICE_OP_FOLD), SLUICE_OP_FOLD,
+		    text);
 	probe_ends(p, SLUICE_AFFIX_FOLD_SUFFIX, text, SLUICE_OP_FOLD_SUFFIX);
 }
 
@@ -167,7 +182,7 @@ static void probe_inner(const struct prober *p, const struct sluice_index *index
 			uint64_t hash = sluice_key_inner(p->leaf->node, text.data + at, length);
 			uint64_t bit;
 			if (*sluice_key_filter(index, hash, &bit) & bit)
-				try_bucket(p, hash);
+				ask(p, hash, SLUICE_QUERY_BUCKET, text);
 		}
 	}
 }
@@ -179,14 +194,19 @@ static void probe_wildcards(const struct prober *p, const struct sluice_index *i
 	const struct sluice_lengths *last = &index->lengths[SLUICE_AFFIX_WILD_SUFFIX];
 	struct sluice_walk walk = { p->leaf->node->seed, 0 };
 
-	for (uint32_t i = 0; i < first->count && first->list[i].length <= text.len; i++)
-		try_bucket(p,
-		           sluice_key_beginning(&walk, text, first->list[i].length,
-		                                sluice_key_piece_kind(SLUICE_AFFIX_WILD_PREFIX)));
+	for (uint32_t i = 0; i < first->count && first->list[i].length <= text.len; i++) {
+		unsigned kind = sluice_key_piece_kind(SLUICE_AFFIX_WILD_PREFIX);
+		uint64_t hash = sluice_key_beginning(&walk, text, first->list[i].length, kind);
+		if (sluice_filter_has(&first->filter, hash))
+			ask(p, hash, SLUICE_QUERY_BUCKET, text);
+	}
 	walk = (struct sluice_walk){ p->leaf->node->seed, 0 };
-	for (uint32_t i = 0; i < last->count && last->list[i].length <= text.len; i++)
-		try_bucket(p, sluice_key_end(&walk, text, last->list[i].length,
-		                             sluice_key_piece_kind(SLUICE_AFFIX_WILD_SUFFIX)));
+	for (uint32_t i = 0; i < last->count && last->list[i].length <= text.len; i++) {
+		unsigned kind = sluice_key_piece_kind(SLUICE_AFFIX_WILD_SUFFIX);
+		uint64_t hash = sluice_key_end(&walk, text, last->list[i].length, kind);
+		if (sluice_filter_has(&last->filter, hash))
+			ask(p, hash, SLUICE_QUERY_BUCKET, text);
+	}
 	if (index->inner_filter)
 		probe_inner(p, index);
 }
@@ -201,18 +221,34 @@ static void probe_shapes(const struct prober *p, const struct sluice_index *inde
 	for (uint32_t i = 0; i < index->shape_count; i++) {
 		const struct sluice_shape *shape = &index->shapes[i];
 		/* "a/#" is for "a" too, and for all below it (MQTT 5.0, 4.7.1.2) */
-		if (shape->levels == levels || (shape->rest && shape->levels < levels))
-			look_up(p, sluice_key_shape(p->leaf->node, shape, hashes),
-			        SLUICE_OP_MQTT_TOPIC);
+		if (shape->levels != levels && !(shape->rest && shape->levels < levels))
+			continue;
+		/* several filters may have one hash, and each of them may match */
+		ask(p, sluice_key_shape(p->leaf->node, shape, hashes), SLUICE_OP_MQTT_TOPIC,
+		    p->leaf->value.text);
 	}
 }
 
 static void probe_blocks_of(const struct prober *p, const struct sluice_lengths *lengths,
-                            const struct sluice_address *address)
+                            const struct sluice_address *address, size_t bytes)
 {
-	for (uint32_t i = 0; i < lengths->count; i++)
-		look_up(p, sluice_key_block(p->leaf->node, address->bytes, lengths->list[i].length),
-		        SLUICE_OP_CIDR);
+	char *kept = NULL; /* asked for later: the bytes must stay until then */
+
+	for (uint32_t i = 0; i < lengths->count; i++) {
+		uint64_t hash =
+		        sluice_key_block(p->leaf->node, address->bytes, lengths->list[i].length);
+		if (!sluice_filter_has(&lengths->filter, hash))
+			continue;
+		if (!kept) {
+			kept = sluice_arena_bytes(p->probe->leaves->text, bytes);
+			if (!kept) {
+				p->probe->out_of_memory = true;
+				return;
+			}
+			memcpy(kept, address->bytes, bytes);
+		}
+		ask(p, hash, SLUICE_OP_CIDR, (struct sluice_str){ kept, bytes });
+	}
 }
 
 static void probe_blocks(const struct prober *p, const struct sluice_index *index)
@@ -222,43 +258,114 @@ static void probe_blocks(const struct prober *p, const struct sluice_index *inde
 	if (!sluice_address_read(p->leaf->value.text, &address))
 		return;
 	if (address.family == 6)
-		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK6], &address);
+		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK6], &address, 16);
 	if (address.family == 4 || sluice_address_mapped(&address, &address))
-		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK4], &address);
+		probe_blocks_of(p, &index->lengths[SLUICE_AFFIX_BLOCK4], &address, 4);
 }
+
+/* --- a leaf --- */
+
+#define HAS(probes, op) ((probes)&UINT32_C(1) << (op))
 
 static void probe_text(const struct prober *p, const struct sluice_index *index)
 {
-	const uint32_t *counts = index->counts;
+	uint32_t probes = index->probes;
 
-	if (counts[SLUICE_OP_PREFIX])
+	if (HAS(probes, SLUICE_OP_PREFIX))
 		probe_beginnings(p, SLUICE_AFFIX_PREFIX, p->leaf->value.text, SLUICE_OP_PREFIX);
-	if (counts[SLUICE_OP_SUFFIX])
+	if (HAS(probes, SLUICE_OP_SUFFIX))
 		probe_ends(p, SLUICE_AFFIX_SUFFIX, p->leaf->value.text, SLUICE_OP_SUFFIX);
-	if (counts[SLUICE_OP_WILDCARD])
+	if (HAS(probes, SLUICE_OP_WILDCARD))
 		probe_wildcards(p, index);
-	if (counts[SLUICE_OP_FOLD] || counts[SLUICE_OP_FOLD_PREFIX] ||
-	    counts[SLUICE_OP_FOLD_SUFFIX])
+	if (HAS(probes, SLUICE_OP_FOLD) || HAS(probes, SLUICE_OP_FOLD_PREFIX) ||
+	    HAS(probes, SLUICE_OP_FOLD_SUFFIX))
 		probe_folded(p, index);
-	if (counts[SLUICE_OP_MQTT_TOPIC])
+	if (HAS(probes, SLUICE_OP_MQTT_TOPIC))
 		probe_shapes(p, index);
-	if (counts[SLUICE_OP_CIDR])
+	if (HAS(probes, SLUICE_OP_CIDR))
 		probe_blocks(p, index);
 }
 
-void sluice_index_probe(const struct sluice_entries *entries, const struct sluice_leaf *leaf,
-                        uint32_t leaf_id, struct sluice_probe *probe)
+/* Everything but the leaf's value. */
+static void probe_rest(const struct prober *p, const struct sluice_index *index)
 {
-	const struct sluice_index *index = leaf->node->index;
-	struct prober p = { entries, leaf, leaf_id, probe };
+	struct sluice_probe *probe = p->probe;
 
-	if (leaf->value.type == SLUICE_JSON_STRING)
-		probe_text(&p, index);
-	else if (leaf->value.type == SLUICE_JSON_NUMBER && index->counts[SLUICE_OP_NUMERIC])
-		sluice_ranges_find(&index->ranges, &entries->cells, leaf->node, &leaf->value,
-		                   leaf_id, probe);
-	if (index->counts[SLUICE_OP_EXISTS])
-		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], leaf_id);
+	if (p->leaf->value.type == SLUICE_JSON_STRING)
+		probe_text(p, index);
+	else if (p->leaf->value.type == SLUICE_JSON_NUMBER && HAS(index->probes, SLUICE_OP_NUMERIC))
+		sluice_ranges_find(&index->ranges, &probe->entries->cells, p->leaf->node,
+		                   &p->leaf->value, p->leaf_id, probe);
+	if (HAS(index->probes, SLUICE_OP_EXISTS))
+		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], p->leaf_id);
 	if (index->list_count)
-		try_each(&p, index->list, index->list_count);
+		try_each(probe, p->leaf_id, index->list, index->list_count);
+}
+
+static void probe_string(const struct prober *p, struct sluice_place *place)
+{
+	struct sluice_str text = p->leaf->value.text;
+	struct sluice_walk walk = { p->leaf->node->seed, 0 };
+	uint64_t hash = sluice_key_beginning(&walk, text, text.len, SLUICE_OP_STRING);
+
+	place->bits[SLUICE_BITS_VALUE] |= sluice_bit_of_hash(hash);
+	if (text.len) {
+		place->bits[SLUICE_BITS_FIRST] |= sluice_bit_of_byte(text.data[0]);
+		place->bits[SLUICE_BITS_LAST] |= sluice_bit_of_byte(text.data[text.len - 1]);
+	}
+	if (p->leaf->node->index->claimed[SLUICE_OP_STRING])
+		ask(p, hash, SLUICE_OP_STRING, text);
+}
+
+static void probe_number(const struct prober *p, struct sluice_place *place)
+{
+	const struct sluice_number *number = &p->leaf->value.number;
+	const struct sluice_path_node *node = p->leaf->node;
+	uint64_t hash = node->seed;
+
+	if (node->numbers)
+		place->number =
+		        place->number == HUGE_VAL ? sluice_number_near(number) : (double)NAN;
+	if (node->index->claimed[SLUICE_OP_NUMBER]) {
+		hash = sluice_hash_mix(node->seed ^ sluice_number_hash(number), SLUICE_HASH_B);
+		ask(p, hash, SLUICE_OP_NUMBER, p->leaf->value.text);
+	}
+	place->bits[SLUICE_BITS_VALUE] |= sluice_bit_of_hash(hash);
+}
+
+static void probe_literal(const struct prober *p, struct sluice_place *place)
+{
+	enum sluice_operator op = p->leaf->value.type == SLUICE_JSON_TRUE    ? SLUICE_OP_TRUE
+	                          : p->leaf->value.type == SLUICE_JSON_FALSE ? SLUICE_OP_FALSE
+	                                                                     : SLUICE_OP_NULL;
+	struct sluice_entry *entry = p->leaf->node->index->direct[op];
+
+	place->bits[SLUICE_BITS_VALUE] |=
+	        sluice_bit_of_hash(sluice_literal_hash(p->leaf->node, op));
+	if (entry)
+		p->probe->hit(p->probe, entry, p->leaf_id);
+}
+
+void sluice_index_probe(struct sluice_probe *probe)
+{
+	struct sluice_leaves *leaves = probe->leaves;
+
+	probe->query_count = 0;
+	/* values first: what the places tell of them must be whole before anything else is hit */
+	for (uint32_t i = 0; i < leaves->leaf_count; i++) {
+		struct prober p = { probe, &leaves->leaves[i], i };
+		struct sluice_place *place = &leaves->places[p.leaf->node->id];
+		if (p.leaf->value.type == SLUICE_JSON_STRING)
+			probe_string(&p, place);
+		else if (p.leaf->value.type == SLUICE_JSON_NUMBER)
+			probe_number(&p, place);
+		else
+			probe_literal(&p, place);
+	}
+	for (uint32_t i = 0; i < leaves->leaf_count; i++) {
+		struct prober p = { probe, &leaves->leaves[i], i };
+		if (p.leaf->node->index->probes)
+			probe_rest(&p, p.leaf->node->index);
+	}
+	answer_all(probe);
 }

@@ -48,6 +48,7 @@ static unsigned width_of(int64_t lower, int64_t upper)
 	uint64_t distance = (uint64_t)upper - (uint64_t)lower;
 
 	unsigned width = distance ? 64 - (unsigned)__builtin_clzll(distance) : 0;
+	width += width & 1; /* every second will do */
 	return width < SLUICE_WIDTHS ? width : SLUICE_WIDTHS - 1;
 }
 
@@ -62,11 +63,20 @@ static uint64_t cell_hash(const struct sluice_path_node *node, unsigned width, u
 	return sluice_hash_close(node->seed, cell, UINT64_C(2) << 32 | width);
 }
 
+uint64_t sluice_ranges_cell_hash(const void *cell)
+{
+	return ((const struct cell *)cell)->hash;
+}
+
 static struct cell *find_cell(const struct sluice_table *cells, uint64_t hash)
 {
 	struct sluice_cursor cursor = { 0 };
+	struct cell *cell;
 
-	return sluice_table_next(cells, hash, &cursor);
+	while ((cell = sluice_table_next(cells, hash, &cursor)))
+		if (cell->hash == hash)
+			break;
+	return cell;
 }
 
 static bool cell_add(struct sluice_ranges *ranges, struct sluice_table *cells, uint64_t hash,
@@ -96,6 +106,7 @@ static bool cell_add(struct sluice_ranges *ranges, struct sluice_table *cells, u
 		ranges->bytes += sizeof(*cell);
 	}
 	cell->list[cell->count++] = held;
+	sluice_filter_add(&ranges->filter, hash);
 	return true;
 
 error:
@@ -160,6 +171,8 @@ static void drop_from_cells(struct sluice_ranges *ranges, struct sluice_table *c
 		cell_drop(ranges, cells, cell_hash(entry->node, width, last), entry);
 	if (--ranges->widths[width] == 0)
 		ranges->used &= ~(UINT64_C(1) << width);
+	if (!ranges->used)
+		ranges->filter = (struct sluice_filter){ 0 };
 }
 
 /* --- sorted bounds --- */
@@ -329,15 +342,27 @@ void sluice_ranges_finish(struct sluice_ranges *ranges)
 static void find_in_cell(const struct cell *cell, int64_t key, const struct sluice_value *value,
                          uint32_t leaf_id, struct sluice_probe *probe)
 {
+	enum { TOGETHER = 32 }; /* so many are fetched at a time */
+	const struct held *found[TOGETHER];
+
 	if (!probe->spend(probe, cell->count / 16))
 		return;
-	for (uint32_t i = 0; i < cell->count; i++) {
-		const struct held *held = &cell->list[i];
-		if (key < held->lower || key > held->upper)
-			continue;
-		bool inside = key != held->lower && key != held->upper;
-		if (inside || sluice_predicate_matches(&held->entry->predicate, value))
-			probe->hit(probe, held->entry, leaf_id);
+	for (uint32_t at = 0; at < cell->count;) {
+		size_t count = 0;
+		for (; at < cell->count && count < TOGETHER; at++) {
+			const struct held *held = &cell->list[at];
+			found[count] = held;
+			if (key >= held->lower && key <= held->upper) {
+				count++;
+				__builtin_prefetch(held->entry);
+			}
+		}
+		for (size_t i = 0; i < count; i++) {
+			bool inside = key != found[i]->lower && key != found[i]->upper;
+			struct sluice_entry *entry = found[i]->entry;
+			if (inside || sluice_predicate_matches(&entry->predicate, value))
+				probe->hit(probe, entry, leaf_id);
+		}
 	}
 }
 
@@ -365,11 +390,19 @@ void sluice_ranges_find(const struct sluice_ranges *ranges, const struct sluice_
                         uint32_t leaf_id, struct sluice_probe *probe)
 {
 	int64_t key = sluice_number_key(&value->number);
+	uint64_t hashes[SLUICE_WIDTHS];
+	size_t count = 0;
 
 	for (uint64_t used = ranges->used; used; used &= used - 1) {
 		unsigned width = (unsigned)__builtin_ctzll(used);
-		const struct cell *cell =
-		        find_cell(cells, cell_hash(node, width, cell_of(key, width)));
+		uint64_t hash = cell_hash(node, width, cell_of(key, width));
+		if (!sluice_filter_has(&ranges->filter, hash))
+			continue;
+		sluice_table_prefetch(cells, hash);
+		hashes[count++] = hash;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct cell *cell = find_cell(cells, hashes[i]);
 		if (cell)
 			find_in_cell(cell, key, value, leaf_id, probe);
 	}

@@ -5,15 +5,16 @@
  * A number's key is the first 63 bits of its sign, decimal exponent and digits, so that keys order
  * as numbers do; where keys tie, the numbers are compared.
  *
- * A range with two bounds stands in the one or two cells, as wide as itself or up to twice as wide,
- * that it reaches into:
+ * A range with two bounds stands in the one or two cells, as wide as itself or up to four times as
+ * wide, that it reaches into:
  *
  *	keys      0       4       8      12      16
  *	width 4   |       |    [==|==]    |       |     in two cells of width 4
- *	width 2   |   |   |   |   | []|   |   |   |     in one of width 2
+ *	width 1   | | | | | | | | | |.| | | | | | |     in one of width 1
  *
  * so asking is one look-up for each width in use here, and a look at what stands in the cell found,
- * of which at least about a quarter holds the number.
+ * of which about a quarter holds the number. Of the powers of two every second is a width: fewer
+ * look-ups are worth more than fewer ranges in a cell.
  *
  * A range with one bound stands in a list that is sorted by it, in blocks: asking walks the blocks
  * as far as they match, and stops.
@@ -28,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "hash.h"
 #include "number.h"
 #include "predicate.h"
 #include "table.h"
@@ -55,8 +57,9 @@ struct sluice_bounds {
 struct sluice_ranges {
 	uint32_t *widths; /* owned: ranges in cells of width 2^i; NULL while there are none */
 	uint64_t used;    /* bit i: widths[i] > 0 */
-	struct sluice_bounds lower; /* x > …, by their key */
-	struct sluice_bounds upper; /* x < …, by its complement */
+	struct sluice_filter filter; /* of the hashes of cells */
+	struct sluice_bounds lower;  /* x > …, by their key */
+	struct sluice_bounds upper;  /* x < …, by its complement */
 	size_t bytes;
 };
 
@@ -72,6 +75,8 @@ bool sluice_ranges_add(struct sluice_ranges *ranges, struct sluice_table *cells,
                        struct sluice_entry *entry);
 void sluice_ranges_drop(struct sluice_ranges *ranges, struct sluice_table *cells,
                         struct sluice_entry *entry);
+/* Of a cell: for the table's hash_of. */
+uint64_t sluice_ranges_cell_hash(const void *cell);
 /* Frees what is left when all entries were dropped. */
 void sluice_ranges_finish(struct sluice_ranges *ranges);
 

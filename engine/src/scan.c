@@ -4,6 +4,9 @@
 #include "lex.h"
 #include "text.h"
 
+/* Once for each value of an event: calls would cost more than what they do. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /*
  * An object or array under way. Its element and its array are known by number only once a leaf was
  * found below (leaves.h); until then they are UINT32_MAX.
@@ -42,7 +45,7 @@ static struct sluice_str decode(struct scanner *s, struct sluice_str inside)
  * The number of the innermost element around whatever is in frames[depth - 1], with all of its
  * parents numbered before it; 0 when there is none.
  */
-static uint32_t current_element(struct scanner *s)
+static __attribute__((noinline)) uint32_t current_element(struct scanner *s)
 {
 	unsigned known = s->depth; /* frames below this index need no number any more */
 	uint32_t element = 0;
@@ -73,9 +76,10 @@ static uint32_t current_element(struct scanner *s)
 }
 
 /* A leaf's value is put together by the caller; what it stands in is found here. */
-static struct sluice_leaf *record(struct scanner *s, struct sluice_path_node *node,
-                                  enum sluice_json_type type, const unsigned char *start,
-                                  const unsigned char *behind)
+static ALWAYS_INLINE struct sluice_leaf *record(struct scanner *s, struct sluice_path_node *node,
+                                                enum sluice_json_type type,
+                                                const unsigned char *start,
+                                                const unsigned char *behind)
 {
 	uint32_t element = s->open_arrays ? current_element(s) : 0;
 	struct sluice_leaf *leaf =
@@ -256,8 +260,9 @@ close:
 /* --- what some rule names, or something below --- */
 
 /* A scalar at a path that may be a leaf's, or, where node is NULL, is none. */
-static inline const unsigned char *scan_scalar(struct scanner *s, struct sluice_path_node *node,
-                                               const unsigned char *p)
+static ALWAYS_INLINE const unsigned char *scan_scalar(struct scanner *s,
+                                                      struct sluice_path_node *node,
+                                                      const unsigned char *p)
 {
 	const unsigned char *behind;
 	struct sluice_leaf *leaf;
@@ -331,7 +336,7 @@ value:
 	} else {
 		p = scan_scalar(s, node, p);
 	}
-	if (!p)
+	if (!p || p == end) /* the latter behind a bracket that closed what was skipped */
 		return NULL;
 next:
 	p = lex_gap(p);

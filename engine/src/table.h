@@ -2,8 +2,12 @@
 /*
  * A set of pointers by hash: open addressing, linear probing, grown a little at each change.
  *
- *	slots   [ hash entry ][ hash entry ][ – ][ hash entry ] …     2^n, at most 3/4 full
+ *	slots   [ tag entry ][ tag entry ][ – ][ tag entry ] …     2^n, at most half full
  *	old     the table before it doubled, while entries remain in it
+ *
+ * A slot is one word: the pointer, and above its 48 bits the first 16 of the hash, so that nearly
+ * nothing but what is asked for is looked at. (No system gives a program addresses past 47 bits
+ * that did not ask for them.) The hash of an entry that has to move is asked of the table's owner.
  *
  * When a table is full its double is allocated (zero pages, untouched) and each later insert or
  * remove moves a few entries over, so that no single change pays for the whole: O(1) at worst, but
@@ -17,26 +21,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sluice_slot {
-	uint64_t hash;
-	void *entry; /* NULL: free; owned by whoever put it in */
-};
+/* A tag and a pointer; 0: free. */
+typedef uint64_t sluice_slot;
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SLUICE_SLOT_TAG UINT64_C(0) /* it would hide pointers from the search for leaks */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLUICE_SLOT_TAG UINT64_C(0)
+#endif
+#endif
+#ifndef SLUICE_SLOT_TAG
+#define SLUICE_SLOT_TAG UINT64_C(0xFFFF000000000000)
+#endif
+#define SLUICE_SLOT_POINTER (~SLUICE_SLOT_TAG)
+/* In `old` only: an entry that was moved or removed; probes go on past it. */
+#define SLUICE_SLOT_GONE UINT64_C(1)
 
 struct sluice_slots {
-	struct sluice_slot *slots;
+	sluice_slot *slots;
 	size_t mask; /* size - 1; meaningless while slots is NULL */
 	size_t used;
 };
 
-/* Zeroed memory is an empty table. */
 struct sluice_table {
 	struct sluice_slots now;
 	struct sluice_slots old;
-	size_t moved; /* slots of `old` that were moved */
+	size_t moved;                           /* slots of `old` that were moved */
+	uint64_t (*hash_of)(const void *entry); /* given by the owner, before the first insert */
 };
-
-/* Stands in `old` for an entry that was moved or removed; probes go on past it. */
-extern char sluice_table_gone;
 
 void sluice_table_finish(struct sluice_table *table);
 
@@ -54,31 +67,45 @@ void sluice_table_each(const struct sluice_table *table, void (*fn)(void *arg, v
                        void *arg);
 
 /*
- * Walks the entries of one hash: start with a zeroed cursor, call until NULL. The table must not
- * change meanwhile.
+ * Walks the entries whose hash is this, or begins as it does: start with a zeroed cursor, call
+ * until NULL. The table must not change meanwhile.
  */
 struct sluice_cursor {
 	size_t step; /* slots looked at in the half under way */
 	bool in_old;
 };
+
 static inline void *sluice_table_next(const struct sluice_table *table, uint64_t hash,
                                       struct sluice_cursor *cursor)
 {
+	const struct sluice_slots *slots = cursor->in_old ? &table->old : &table->now;
+
 	for (;;) {
-		const struct sluice_slots *slots = cursor->in_old ? &table->old : &table->now;
-		while (slots->slots && cursor->step <= slots->mask) {
-			const struct sluice_slot *slot =
-			        &slots->slots[(hash + cursor->step) & slots->mask];
-			if (!slot->entry)
-				break;
-			cursor->step++;
-			if (slot->hash == hash && slot->entry != &sluice_table_gone)
-				return slot->entry;
+		if (slots->slots) {
+			/* a free slot always comes: a table is never full */
+			for (;;) {
+				sluice_slot slot =
+				        slots->slots[(hash + cursor->step) & slots->mask];
+				if (!slot)
+					break;
+				cursor->step++;
+				if (((slot ^ hash) & SLUICE_SLOT_TAG) == 0 &&
+				    slot != SLUICE_SLOT_GONE)
+					return (void *)(uintptr_t)(slot & SLUICE_SLOT_POINTER);
+			}
 		}
 		if (cursor->in_old || !table->old.slots)
 			return NULL;
 		*cursor = (struct sluice_cursor){ .in_old = true };
+		slots = &table->old;
 	}
+}
+
+/* Fetches what a look-up of this hash will look at first. */
+static inline void sluice_table_prefetch(const struct sluice_table *table, uint64_t hash)
+{
+	if (table->now.slots)
+		__builtin_prefetch(&table->now.slots[hash & table->now.mask]);
 }
 
 #endif

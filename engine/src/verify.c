@@ -76,16 +76,13 @@ static size_t leaf_cost(const struct sluice_leaf *leaf)
 	return 1 + leaf->value.text.len / 16;
 }
 
-uint32_t sluice_first_match(struct sluice_scratch *scratch, const struct sluice_entry *entry)
+/* The first leaf that an entry of no value matches, looked for. */
+static __attribute__((noinline)) uint32_t find_first_match(struct sluice_scratch *scratch,
+                                                           const struct sluice_entry *entry)
 {
-	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
 	const struct sluice_leaves *leaves = &scratch->leaves;
-
-	if (mark->epoch == leaves->epoch)
-		return mark->leaf;
-	if (sluice_entry_is_value(entry))
-		return SLUICE_NO_LEAF; /* all of them were looked up */
 	uint32_t id = sluice_leaves_first(leaves, entry->node);
+
 	while (id != SLUICE_NO_LEAF) {
 		const struct sluice_leaf *leaf = &leaves->leaves[id];
 		if (!sluice_charge(scratch, leaf_cost(leaf)))
@@ -94,22 +91,30 @@ uint32_t sluice_first_match(struct sluice_scratch *scratch, const struct sluice_
 			break;
 		id = leaf->next;
 	}
-	*mark = (struct sluice_entry_mark){ leaves->epoch, id & SLUICE_NO_LEAF, 0 };
+	scratch->entry_marks[entry->id] = (struct sluice_entry_mark){ leaves->epoch, id };
 	return id;
 }
 
 /* A leaf that the clause matches, outside of arrays if the first ones found are; or SLUICE_NO_LEAF.
  */
-static uint32_t clause_match(struct sluice_scratch *scratch, const struct sluice_clause *clause)
+static inline uint32_t clause_match(struct sluice_scratch *scratch,
+                                    const struct sluice_clause *clause)
 {
+	const struct sluice_leaves *leaves = &scratch->leaves;
+	const uint32_t *ids = sluice_clause_ids(clause);
 	uint32_t found = SLUICE_NO_LEAF;
 
 	for (uint16_t i = 0; i < clause->entry_count; i++) {
-		uint32_t id = sluice_first_match(scratch, clause->entries[i]);
+		const struct sluice_entry_mark *mark = &scratch->entry_marks[ids[i]];
+		uint32_t id = SLUICE_NO_LEAF; /* of values all were looked up */
+		if (mark->epoch == leaves->epoch)
+			id = mark->leaf;
+		else if (!clause->values && !sluice_entry_is_value(clause->entries[i]))
+			id = find_first_match(scratch, clause->entries[i]);
 		if (id == SLUICE_NO_LEAF)
 			continue;
 		found = id;
-		if (scratch->leaves.leaves[id].element == 0)
+		if (leaves->leaves[id].element == 0)
 			break;
 	}
 	return found;
@@ -460,10 +465,16 @@ bool sluice_verify(struct sluice_scratch *scratch, const struct sluice_conj *con
 
 	if (conj->payload && !scratch->object)
 		return false;
+	if (!sluice_charge(scratch, conj->clause_count))
+		return false;
+	/* what a check can tell needs no look at entries */
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
-		if (!sluice_charge(scratch, 1))
+		if (!sluice_check_passes(&scratch->leaves, clause->check, clause->operand))
 			return false;
+	}
+	for (uint16_t i = 0; i < conj->clause_count; i++) {
+		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
 		if (sluice_leaves_first(&scratch->leaves, clause->node) == SLUICE_NO_LEAF) {
 			if (!clause->absent)
 				return false;

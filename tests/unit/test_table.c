@@ -12,9 +12,34 @@
 enum { COUNT = 5000 };
 
 /* Few hashes, so that most entries collide. */
-static uint64_t hash_of(size_t i)
+static uint64_t few_hashes(size_t i)
 {
 	return (i % 97) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* An entry that knows its hash. */
+struct item {
+	uint64_t hash;
+};
+
+static uint64_t hash_of_item(const void *entry)
+{
+	return ((const struct item *)entry)->hash;
+}
+
+/* COUNT of them; hash says how an item's follows from its number. */
+static struct item *make_items(uint64_t (*hash)(size_t i))
+{
+	static struct item items[COUNT];
+
+	for (size_t i = 0; i < COUNT; i++)
+		items[i].hash = hash(i);
+	return items;
+}
+
+static uint64_t spread_hash(size_t i)
+{
+	return i * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static bool is_in(const struct sluice_table *table, uint64_t hash, const void *entry)
@@ -31,42 +56,42 @@ static bool is_in(const struct sluice_table *table, uint64_t hash, const void *e
 
 static void test_what_is_inserted_is_found_while_the_table_grows(void **state)
 {
-	static int entries[COUNT];
-	struct sluice_table table = { 0 };
+	struct item *items = make_items(few_hashes);
+	struct sluice_table table = { .hash_of = hash_of_item };
 	(void)state;
 
 	for (size_t i = 0; i < COUNT; i++) {
-		assert_true(sluice_table_insert(&table, hash_of(i), &entries[i]));
-		assert_true(is_in(&table, hash_of(i / 2), &entries[i / 2]));
+		assert_true(sluice_table_insert(&table, items[i].hash, &items[i]));
+		assert_true(is_in(&table, items[i / 2].hash, &items[i / 2]));
 	}
 	for (size_t i = 0; i < COUNT; i++)
-		assert_true(is_in(&table, hash_of(i), &entries[i]));
+		assert_true(is_in(&table, items[i].hash, &items[i]));
 	assert_int_equal(sluice_table_count(&table), COUNT);
 	sluice_table_finish(&table);
 }
 
 static void test_random_changes_agree_with_a_plain_list(void **state)
 {
-	static int entries[COUNT];
+	struct item *items = make_items(few_hashes);
 	static bool in[COUNT];
-	struct sluice_table table = { 0 };
+	struct sluice_table table = { .hash_of = hash_of_item };
 	size_t count = 0;
 	(void)state;
 
 	srand(7);
 	for (int round = 0; round < 200000; round++) {
 		size_t i = (size_t)rand() % COUNT;
-		uint64_t hash = hash_of(i * 31);
+		uint64_t hash = items[i].hash;
 		if (in[i]) {
-			sluice_table_remove(&table, hash, &entries[i]);
+			sluice_table_remove(&table, hash, &items[i]);
 			count--;
 		} else {
-			assert_true(sluice_table_insert(&table, hash, &entries[i]));
+			assert_true(sluice_table_insert(&table, hash, &items[i]));
 			count++;
 		}
 		in[i] = !in[i];
 		size_t other = (size_t)rand() % COUNT;
-		assert_int_equal(is_in(&table, hash_of(other * 31), &entries[other]), in[other]);
+		assert_int_equal(is_in(&table, items[other].hash, &items[other]), in[other]);
 		assert_int_equal(sluice_table_count(&table), count);
 	}
 	sluice_table_finish(&table);
@@ -80,14 +105,13 @@ static void count_entry(void *arg, void *entry)
 
 static void test_each_entry_is_walked_once_while_a_table_moves(void **state)
 {
-	static int entries[COUNT];
-	struct sluice_table table = { 0 };
+	struct item *items = make_items(spread_hash);
+	struct sluice_table table = { .hash_of = hash_of_item };
 	(void)state;
 
 	for (size_t i = 0; i < COUNT; i++) {
 		size_t walked = 0;
-		assert_true(
-		        sluice_table_insert(&table, i * UINT64_C(0x9e3779b97f4a7c15), &entries[i]));
+		assert_true(sluice_table_insert(&table, items[i].hash, &items[i]));
 		if (i % 50 == 0) {
 			sluice_table_each(&table, count_entry, &walked);
 			assert_int_equal(walked, i + 1);
@@ -98,14 +122,14 @@ static void test_each_entry_is_walked_once_while_a_table_moves(void **state)
 
 static void test_an_emptied_table_gives_its_memory_back(void **state)
 {
-	static int entries[COUNT];
-	struct sluice_table table = { 0 };
+	struct item *items = make_items(few_hashes);
+	struct sluice_table table = { .hash_of = hash_of_item };
 	(void)state;
 
 	for (size_t i = 0; i < COUNT; i++)
-		assert_true(sluice_table_insert(&table, hash_of(i), &entries[i]));
+		assert_true(sluice_table_insert(&table, items[i].hash, &items[i]));
 	for (size_t i = 0; i < COUNT; i++)
-		sluice_table_remove(&table, hash_of(i), &entries[i]);
+		sluice_table_remove(&table, items[i].hash, &items[i]);
 	assert_int_equal(sluice_table_bytes(&table), 0);
 }
 
