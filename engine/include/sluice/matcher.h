@@ -12,8 +12,10 @@
  *		use(result.ids[i]);
  *
  * Threads: any number of threads may match on one matcher at the same time, each
- * with a scratch of its own. While sluice_matcher_add or _remove runs, no other
- * call on that matcher may run.
+ * with a scratch of its own; matching takes no lock. While sluice_matcher_add or
+ * _remove runs, no other call on that matcher may run: to change rules while others
+ * match, hold a read-write lock of your own, to read around each sluice_match and to
+ * write around each change. A result stays valid without it.
  */
 #ifndef SLUICE_MATCHER_H
 #define SLUICE_MATCHER_H
