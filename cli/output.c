@@ -103,18 +103,29 @@ static enum cli_exit output_failed(const struct cli *cli)
 	return CLI_SYSTEM;
 }
 
-enum cli_exit output_line(const struct cli *cli, struct sluice_buffer *line)
+static enum cli_exit put(const struct cli *cli, struct sluice_buffer *buf, const char *end)
 {
-	if (line->failed) {
-		sluice_buffer_reset(line);
+	if (buf->failed) {
+		sluice_buffer_reset(buf);
 		return fail_memory(cli);
 	}
-	struct sluice_str text = sluice_buffer_str(line);
+	struct sluice_str text = sluice_buffer_str(buf);
 	errno = 0;
-	if (fwrite(text.data, 1, text.len, stdout) != text.len || putchar('\n') == EOF)
+	if (fwrite(text.data, 1, text.len, stdout) != text.len || fputs(end, stdout) == EOF)
 		return output_failed(cli);
-	sluice_buffer_reset(line);
+	sluice_buffer_reset(buf);
 	return CLI_OK;
+}
+
+enum cli_exit output_line(const struct cli *cli, struct sluice_buffer *line)
+{
+	return put(cli, line, "\n");
+}
+
+enum cli_exit output_text(const struct cli *cli, struct sluice_buffer *text)
+{
+	enum cli_exit code = put(cli, text, "");
+	return code == CLI_OK ? output_flush(cli) : code;
 }
 
 enum cli_exit output_flush(const struct cli *cli)

@@ -34,6 +34,9 @@ enum cli_exit exit_of_input(enum sluice_status status);
  */
 enum cli_exit output_line(const struct cli *cli, struct sluice_buffer *line);
 
+/* Writes the buffer as it stands, to the end; as output_line. */
+enum cli_exit output_text(const struct cli *cli, struct sluice_buffer *text);
+
 /* Flushes stdout; as output_line. */
 enum cli_exit output_flush(const struct cli *cli);
 

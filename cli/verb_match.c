@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* sluice match: which rules events match, offline. */
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "filter.h"
 #include "lines.h"
 #include "output.h"
 #include "rule_file.h"
@@ -186,83 +188,60 @@ static enum cli_exit add_rules(const struct cli *cli, struct engine *engine,
 	return CLI_OK;
 }
 
-static int compare_ids(const void *a, const void *b)
+/* How answers name the rules: quoted once, into text. NULL when out of memory. */
+static struct filter_name *quote_names(const struct rule_item **sorted, size_t count,
+                                       struct sluice_buffer *text)
 {
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-	return (left > right) - (left < right);
+	struct filter_name *names = calloc(count + 1, sizeof(*names));
+	for (size_t i = 0; i < count && names; i++) {
+		size_t begin = text->len;
+		sluice_buffer_append_text(text, ",");
+		sluice_json_write_string(text, sorted[i]->name);
+		bool again = i > 0 && sluice_str_equal(sorted[i - 1]->name, sorted[i]->name);
+		names[i].quoted.len = text->len - begin;
+		names[i].rank = again ? names[i - 1].rank : i;
+	}
+	if (text->failed) {
+		free(names);
+		return NULL;
+	}
+	const char *at = text->data;
+	for (size_t i = 0; i < count && names; at += names[i++].quoted.len)
+		names[i].quoted.data = at;
+	return names;
 }
 
-/* `ids` has room for all rules. */
-static void write_names(const struct rule_item **sorted, const struct sluice_match *match,
-                        uint64_t *ids, struct sluice_buffer *out)
+static enum sluice_status threads_of(const struct cli *cli, size_t *threads,
+                                     struct sluice_error *error)
 {
-	struct sluice_str last = { NULL, 0 };
-	if (match->count) {
-		memcpy(ids, match->ids, match->count * sizeof(*ids));
-		qsort(ids, match->count, sizeof(*ids), compare_ids);
-	}
-	sluice_buffer_append_text(out, "[");
-	for (size_t i = 0; i < match->count; i++) {
-		struct sluice_str name = sorted[ids[i]]->name;
-		/* Two rules of one name are one name. */
-		if (last.data && sluice_str_equal(last, name))
-			continue;
-		if (last.data)
-			sluice_buffer_append_text(out, ",");
-		sluice_json_write_string(out, name);
-		last = name;
-	}
-	sluice_buffer_append_text(out, "]");
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t value = cores < 1 ? 1 : cores < FILTER_MAX_THREADS ? cores : FILTER_MAX_THREADS;
+	enum sluice_status status = arguments_integer(cli->args, "threads", 1, FILTER_MAX_THREADS,
+	                                              value, &value, error);
+	*threads = (size_t)value;
+	return status;
 }
 
-static enum cli_exit match_events(const struct cli *cli, struct engine *engine,
-                                  const struct rule_item **sorted, size_t count, const char *path)
-{
-	struct lines lines;
-	struct sluice_error error;
-	struct sluice_buffer out = { 0 };
-	uint64_t *ids = calloc(count + 1, sizeof(*ids));
-	if (!ids)
-		return fail_memory(cli);
-	enum cli_exit code = CLI_OK;
-	if (lines_open(&lines, path, &error) != SLUICE_OK)
-		code = fail(cli, CLI_SYSTEM, file_title(path), &error);
-	while (code == CLI_OK) {
-		struct sluice_event event = SLUICE_EVENT_INIT;
-		struct sluice_match match = { 0 };
-		if (lines_next(&lines, &event.payload, &error) != SLUICE_OK) {
-			code = fail(cli, CLI_SYSTEM, lines.name, &error);
-		} else if (!event.payload.data) {
-			break;
-		} else if (sluice_match(engine->matcher, engine->scratch, &event, &match) !=
-		           SLUICE_OK) {
-			code = fail_memory(cli);
-		} else {
-			write_names(sorted, &match, ids, &out);
-			code = output_line(cli, &out);
-		}
-	}
-	lines_close(&lines);
-	sluice_buffer_finish(&out);
-	free(ids);
-	return code;
-}
-
-static enum cli_exit match_rules(const struct cli *cli, const char *rules, const char *events)
+static enum cli_exit match_rules(const struct cli *cli, const char *rules, const char *events,
+                                 size_t threads)
 {
 	struct rule_file file;
+	struct sluice_buffer quoted = { 0 };
 	enum cli_exit code = rule_file_load(cli, rules, RULE_FILE_LIGHT, &file);
 	if (code != CLI_OK)
 		return code;
 	struct engine engine;
 	const struct rule_item **sorted = rule_file_sorted(&file);
-	if (!engine_init(&engine) || !sorted)
+	struct filter_name *names = sorted ? quote_names(sorted, file.count, &quoted) : NULL;
+	if (!engine_init(&engine) || !names)
 		code = fail_memory(cli);
 	if (code == CLI_OK)
 		code = add_rules(cli, &engine, sorted, file.count);
 	if (code == CLI_OK)
-		code = match_events(cli, &engine, sorted, file.count, events);
+		code = filter_events(cli, engine.matcher, names, file.count, events, threads);
 	engine_finish(&engine);
+	free(names);
+	sluice_buffer_finish(&quoted);
 	free(sorted);
 	rule_file_finish(&file);
 	return code;
@@ -273,19 +252,24 @@ static enum cli_exit exec_match(const struct cli *cli)
 	const char *cases = arguments_value(cli->args, "cases");
 	const char *rules = arguments_value(cli->args, "rules");
 	const char *events = arguments_value(cli->args, "events");
-	if (cases && !rules && !events)
+	if (cases && !rules && !events && !arguments_has(cli->args, "threads"))
 		return match_cases(cli, cases);
 	if (cases || !rules || !events)
-		return fail_usage(cli, "either --cases, or --rules and --events");
+		return fail_usage(cli, "either --cases, or --rules and --events (and --threads)");
 	if (strcmp(rules, "-") == 0 && strcmp(events, "-") == 0)
 		return fail_usage(cli, "rules and events cannot both be standard input");
-	return match_rules(cli, rules, events);
+	size_t threads;
+	struct sluice_error error;
+	if (threads_of(cli, &threads, &error) != SLUICE_OK)
+		return fail_usage(cli, "%s", error.message);
+	return match_rules(cli, rules, events, threads);
 }
 
 static const struct option match_options[] = {
 	{ "cases", 0, "FILE", "a case {\"pattern\":…,\"event\":…} a line", "@file" },
 	{ "rules", 0, "FILE", "rules {\"name\":…,\"pattern\":…}, one a line or an array", "@file" },
 	{ "events", 0, "FILE", "events, one a line", "@file" },
+	{ "threads", 0, "N", "threads that match events; as many as there are cores", NULL },
 	{ 0 },
 };
 
@@ -299,9 +283,10 @@ const struct verb verb_match = {
 	        "and why the pattern is. Pattern and event are JSON values, or strings that\n"
 	        "hold JSON text; \"publish\":{\"topic\":…,\"payload\":…,…} in place of the\n"
 	        "event sets $mqtt too. A line that is no case is invalid: not a case,\n"
-	        "is told on standard error too, and makes the exit status 3. With --rules and "
-	        "--events it prints, for each\n"
-	        "event, the JSON array of the names of the rules it matches, sorted; rules\n"
-	        "that are DISABLED match nothing. A FILE of - is standard input.",
+	        "is told on standard error too, and makes the exit status 3. With --rules and\n"
+	        "--events it prints, for each event, the JSON array of the names of the rules\n"
+	        "it matches, sorted; rules that are DISABLED match nothing. The answers and\n"
+	        "their order are the same however many threads there are. A FILE of - is\n"
+	        "standard input.",
 	.exec = exec_match,
 };

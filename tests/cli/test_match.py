@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """sluice match and sluice bench: the forms that other programs are built on."""
+import contextlib
 import json
+import os
 import random
 import subprocess
 import time
@@ -141,16 +143,112 @@ def test_a_faulty_rule_is_told_by_file_and_line_before_any_event(tmp_path):
     assert f"{tmp_path}/rules:2: $.pattern.a" in result.err
 
 
-def test_events_are_answered_line_by_line(tmp_path):
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_events_are_answered_line_by_line(tmp_path, threads):
     files(tmp_path, [{"name": "a", "pattern": {"a": [1]}}], [])
-    with subprocess.Popen([SLUICE, "match", "--rules", tmp_path / "rules", "--events", "-"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as process:
-        for event, answer in ((b'{"a":1}\n', b'["a"]\n'), (b'{"a":2}\n', b"[]\n")):
+    with subprocess.Popen([SLUICE, "match", "--rules", tmp_path / "rules", "--events", "-", "--threads", threads],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        # The large one comes after helpers were called in.
+        for event, answer in ((b'{"a":1}\n', b'["a"]\n'), (b'{"b":"' + b"x" * 600_000 + b'","a":1}\n', b'["a"]\n'),
+                              (b'{"a":2}\n', b"[]\n"), (b'{"a":1}\n', b'["a"]\n')):
             process.stdin.write(event)
             process.stdin.flush()
             assert process.stdout.readline() == answer
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Rules, several megabytes of lines of every length, and the answers."""
+    folder = tmp_path_factory.mktemp("many")
+    dice = random.Random(4)
+    rules = [{"name": f"r{number % 90}", "pattern": {"a": [number % 100]}} for number in range(100)]
+    rules += [{"name": f"often \"{number}\"", "pattern": {"b": [{"exists": True}]}} for number in range(40)]
+    lines, answers = [], []
+    for _ in range(20000):
+        event = {"a": dice.randrange(120), "filler": "x" * dice.choice([0, 1, 50, 300, 700])}
+        if dice.random() < 0.1:
+            event["b"] = 1
+        if dice.random() < 0.0005:
+            event["filler"] = "y" * 700_000
+        lines.append(json.dumps(event, separators=(",", ":")).encode())
+        names = {f"r{event['a'] % 90}"} if event["a"] < 100 else set()
+        names |= {f"often \"{number}\"" for number in range(40)} if "b" in event else set()
+        answers.append(json.dumps(sorted(names), separators=(",", ":")))
+        if dice.random() < 0.05:
+            lines.append(dice.choice([b"", b"\0", b"{", b"[[1]]", b"\r"]))
+            answers.append("[]")
+    arguments = files(folder, rules, lines)
+    # The last line has no newline.
+    (folder / "events").write_bytes((folder / "events").read_bytes().removesuffix(b"\n"))
+    return arguments, "".join(answer + "\n" for answer in answers)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "7"])
+def test_answers_and_their_order_do_not_depend_on_threads(many, threads):
+    arguments, answers = many
+    assert sluice("match", *arguments, "--threads", threads).out == answers
+    by_pipe = sluice("match", *arguments[:3], "-", "--threads", threads, text=False, input=arguments[3].read_bytes())
+    assert by_pipe.out.decode() == answers
+
+
+def test_as_many_threads_as_cores_are_the_default(many):
+    arguments, answers = many
+    assert sluice("match", *arguments).out == answers
+
+
+@pytest.mark.parametrize("arguments", [("--threads", "0"), ("--threads", "257"), ("--threads", "two"),
+                                       ("--cases", "-", "--threads", "2")])
+def test_threads_are_a_number_for_rules_and_events(tmp_path, arguments):
+    result = sluice("match", *(() if "--cases" in arguments else files(tmp_path, [], [])), *arguments, check=False)
+    assert result.code == 2 and "threads" in result.err
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_memory_is_bounded_by_the_threads_not_by_the_answers(tmp_path, threads):
+    rules = [{"name": f"every rule {number}", "pattern": {"gone": [{"exists": False}]}} for number in range(100)]
+    arguments = files(tmp_path, rules, [{}] * 100_000)
+    process = subprocess.Popen([SLUICE, "match", *arguments, "--threads", threads], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    # 170 MB of answers; under a sanitizer more than in a release.
+    assert usage.ru_maxrss < 100 * 1024, usage.ru_maxrss
+
+
+def test_events_that_cannot_be_read_are_told(tmp_path):
+    files(tmp_path, [], [])
+    for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "none", "No such file or directory")):
+        result = sluice("match", "--rules", tmp_path / "rules", "--events", path, check=False)
+        assert result.code == 7 and result.err == f"sluice: {path}: cannot read: {reason}\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_answers_that_cannot_be_written_are_told(many):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([SLUICE, "match", *many[0], "--threads", "3"], stdout=full, stderr=subprocess.PIPE,
+                                text=True, check=False, timeout=60)
+    assert result.returncode == 7
+    assert result.stderr == "sluice: standard output: cannot write: No space left on device\n"
+
+
+def test_threads_end_quietly_with_the_reader_though_events_may_still_come(many):
+    arguments, _ = many
+    with subprocess.Popen([SLUICE, "match", *arguments[:3], "-", "--threads", "3"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(b'{"a":1}\n')
+        process.stdin.flush()
+        assert process.stdout.readline() == b'["r1"]\n'
+        process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(arguments[3].read_bytes())
+            process.stdin.flush()
+        # Standard input stays open.
+        assert process.wait(20) == 7
+        assert process.stderr.read() == b""
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(tmp_path):
