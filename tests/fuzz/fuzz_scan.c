@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * Any bytes as a payload: the matcher's scanner must take for JSON what the oracle's strict parser
- * takes, and see what that sees at the paths of a few rules.
+ * takes, and see what that sees at the paths of a few rules. Where the payload begins in memory
+ * must not matter, nor may anything be read before it or behind it.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -54,6 +55,32 @@ static void prepare(void)
 	}
 }
 
+/* Asked again of a copy that begins elsewhere and ends with its block, where a sanitizer watches. */
+static void match_elsewhere(struct sluice_str payload, const struct sluice_match *expected,
+                            const bool *matched)
+{
+	static struct sluice_scratch *other;
+	struct sluice_event publish = SLUICE_EVENT_INIT;
+	struct sluice_match result;
+	size_t offset = 1 + payload.len % 63;
+	char *block = malloc(offset + payload.len);
+	if (!block)
+		abort();
+	if (payload.len)
+		memcpy(block + offset, payload.data, payload.len);
+	publish.payload = (struct sluice_str){ block + offset, payload.len };
+	if (!other)
+		other = sluice_scratch_create();
+	if (sluice_match(matcher, other, &publish, &result) != SLUICE_OK)
+		fail("the matcher failed elsewhere");
+	if (result.count != expected->count || result.flags != expected->flags)
+		fail("it matters where the payload begins");
+	for (size_t i = 0; i < result.count; i++)
+		if (!matched[result.ids[i]])
+			fail(rules[result.ids[i]]);
+	free(block);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sluice_event publish = SLUICE_EVENT_INIT;
@@ -68,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fail("the matcher failed");
 	for (size_t i = 0; i < result.count; i++)
 		matched[result.ids[i]] = true;
+	match_elsewhere(publish.payload, &result, matched);
 
 	struct oracle_event *event = oracle_event_read(&publish);
 	enum oracle_payload payload = oracle_event_payload(event);
