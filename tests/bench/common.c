@@ -202,12 +202,31 @@ struct bench_load bench_load_rules(struct sluice_matcher *matcher, const struct 
 	};
 }
 
-double bench_number(const char *option, const char *text)
+/* --- options --- */
+
+static double read_number(const char *text, const char *usage)
 {
 	char *end;
-	double number = text ? strtod(text, &end) : 0;
+	double number = strtod(text, &end);
 
-	if (!text || end == text || *end || !(number >= 0))
-		bench_fail("%s wants a number", option);
+	if (end == text || *end || !(number >= 0))
+		bench_fail("\"%s\" is no number\n%s", text, usage);
 	return number;
+}
+
+void bench_options_read(char **arguments, const struct bench_option *options, const char *usage)
+{
+	for (; *arguments; arguments++) {
+		const struct bench_option *option = options;
+		while (option->name && strcmp(option->name, *arguments) != 0)
+			option++;
+		if (!option->name || (!option->given && !arguments[1]))
+			bench_fail("%s", usage);
+		if (option->given)
+			*option->given = true;
+		else if (option->text)
+			*option->text = *++arguments;
+		else
+			*option->number = read_number(*++arguments, usage);
+	}
 }

@@ -54,7 +54,18 @@ void bench_each_pattern(const struct bench_lines *rules,
                         void (*use)(void *context, uint64_t id, struct sluice_str pattern),
                         void *context);
 
-/* The number after an option, or ends the program. */
-double bench_number(const char *option, const char *text);
+/* An option, and where its value goes: text, number, or whether it is given. */
+struct bench_option {
+	const char *name;
+	const char **text;
+	double *number; /* not negative */
+	bool *given;
+};
+
+/*
+ * Reads the arguments from the given one on; the options end with a zeroed one. What is none of
+ * them, or has no value, ends the program with the usage.
+ */
+void bench_options_read(char **arguments, const struct bench_option *options, const char *usage);
 
 #endif

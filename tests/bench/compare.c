@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * compare --events FILE [--rules FILE] [--seconds S] [--oracle]: how fast the same events go
- * through cJSON's parse, simdjson's, the engine and, where asked, the plain evaluator of
- * tests/oracle; one JSON object.
+ * compare --events FILE [--rules FILE] [--beside FILE] [--seconds S] [--oracle]: how fast the same
+ * events go through cJSON's parse, simdjson's, the engine and, where asked, the engine with other
+ * rules and the plain evaluator of tests/oracle; one JSON object.
  *
  * All of them take turns in short slices of the same run, and what is told is the median of the
  * ratios within a round: what disturbs the machine for a while disturbs all of them. Times are the
@@ -17,7 +17,7 @@
 #include "contender.h"
 
 enum {
-	MAX_CONTENDERS = 4,
+	MAX_CONTENDERS = 5,
 	MAX_ROUNDS = 100000,
 	LOOK_EVERY = 8, /* events between two looks at the clock */
 };
@@ -41,7 +41,7 @@ struct oracle {
 
 struct run {
 	struct bench_lines events, rules;
-	struct engine engine;
+	struct engine engine, beside;
 	struct oracle oracle;
 	struct bench_contender contenders[MAX_CONTENDERS];
 	size_t contender_count;
@@ -135,15 +135,15 @@ struct counted {
 };
 
 /* Each event once, or as many as there is time for. */
-static struct counted count_matches(struct run *run)
+static struct counted count_matches(const struct run *run, struct engine *engine)
 {
 	struct counted counted = { 0 };
 	int64_t end = bench_wall_ns() + COUNT_NS;
 
 	while (counted.events < run->events.count && bench_wall_ns() < end) {
-		take_engine(&run->engine, run->events.items[counted.events++]);
-		counted.matches += run->engine.result.count;
-		counted.undecided += run->engine.result.undecided;
+		take_engine(engine, run->events.items[counted.events++]);
+		counted.matches += engine->result.count;
+		counted.undecided += engine->result.undecided;
 	}
 	return counted;
 }
@@ -191,6 +191,13 @@ static void measure(struct run *run, double seconds)
 	}
 }
 
+static double matches_per_event(const struct run *run, struct engine *engine)
+{
+	struct counted counted = count_matches(run, engine);
+
+	return (double)counted.matches / (double)counted.events;
+}
+
 static void print(struct run *run, const struct counted *counted, size_t checked)
 {
 	printf("{\"rules\":%zu,\"events\":%zu,\"bytes_per_event\":%.1f,\"matches_per_event\":%.3f,"
@@ -208,17 +215,30 @@ static void print(struct run *run, const struct counted *counted, size_t checked
 		       bench_quantile(run->ratios[i], run->rounds, 0.25),
 		       bench_quantile(run->ratios[i], run->rounds, 0.75),
 		       bench_quantile(run->nanoseconds[i], run->rounds, 0.5));
+	if (run->beside.matcher)
+		printf(",\"beside_matches_per_event\":%.3f", matches_per_event(run, &run->beside));
 	puts("}");
+}
+
+static void engine_init(struct engine *engine)
+{
+	engine->matcher = sluice_matcher_create();
+	engine->scratch = sluice_scratch_create();
+	if (!engine->matcher || !engine->scratch)
+		bench_fail("out of memory");
+}
+
+static void engine_finish(struct engine *engine)
+{
+	sluice_scratch_destroy(engine->scratch);
+	sluice_matcher_destroy(engine->matcher);
 }
 
 static void load_engine(struct run *run, const char *path)
 {
 	static const char scan_only[] = "{\"no event has this\":[{\"exists\":true}]}";
 
-	run->engine.matcher = sluice_matcher_create();
-	run->engine.scratch = sluice_scratch_create();
-	if (!run->engine.matcher || !run->engine.scratch)
-		bench_fail("out of memory");
+	engine_init(&run->engine);
 	if (path) {
 		bench_lines_read(&run->rules, path);
 		run->load = bench_load_rules(run->engine.matcher, &run->rules);
@@ -230,6 +250,16 @@ static void load_engine(struct run *run, const char *path)
 	sluice_pattern_destroy(pattern);
 }
 
+static void load_beside(struct run *run, const char *path)
+{
+	struct bench_lines rules;
+
+	engine_init(&run->beside);
+	bench_lines_read(&rules, path);
+	bench_load_rules(run->beside.matcher, &rules);
+	bench_lines_finish(&rules);
+}
+
 static void finish(struct run *run)
 {
 	for (size_t i = 0; i < run->contender_count; i++) {
@@ -239,35 +269,37 @@ static void finish(struct run *run)
 		free(run->nanoseconds[i]);
 	}
 	oracle_finish(&run->oracle);
-	sluice_scratch_destroy(run->engine.scratch);
-	sluice_matcher_destroy(run->engine.matcher);
+	engine_finish(&run->engine);
+	engine_finish(&run->beside);
 	bench_lines_finish(&run->events);
 	bench_lines_finish(&run->rules);
 }
 
+static const char usage[] =
+        "usage: compare --events FILE [--rules FILE] [--beside FILE] [--seconds S] "
+        "[--oracle, needs --rules]";
+
 int main(int argc, char **argv)
 {
 	struct run run = { 0 };
-	const char *events = NULL, *rules = NULL;
+	const char *events = NULL, *rules = NULL, *beside = NULL;
 	double seconds = 2;
 	bool oracle = false;
 	size_t checked = 0, longest = 0;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--events") == 0 && i + 1 < argc)
-			events = argv[++i];
-		else if (strcmp(argv[i], "--rules") == 0 && i + 1 < argc)
-			rules = argv[++i];
-		else if (strcmp(argv[i], "--seconds") == 0)
-			seconds = bench_number("--seconds", argv[++i]);
-		else if (strcmp(argv[i], "--oracle") == 0)
-			oracle = true;
-		else
-			bench_fail("usage: compare --events FILE [--rules FILE] [--seconds S] "
-			           "[--oracle]");
-	}
+	const struct bench_option options[] = {
+		{ .name = "--events", .text = &events },
+		{ .name = "--rules", .text = &rules },
+		{ .name = "--beside", .text = &beside },
+		{ .name = "--seconds", .number = &seconds },
+		{ .name = "--oracle", .given = &oracle },
+		{ 0 },
+	};
+
+	(void)argc;
+	bench_options_read(argv + 1, options, usage);
 	if (!events || (oracle && !rules))
-		bench_fail("--events, and with --oracle --rules, must be given");
+		bench_fail("%s", usage);
 
 	bench_lines_read(&run.events, events);
 	for (size_t i = 0; i < run.events.count; i++)
@@ -278,13 +310,18 @@ int main(int argc, char **argv)
 	run.contenders[run.contender_count++] = bench_simdjson(longest);
 	run.contenders[run.contender_count++] =
 	        (struct bench_contender){ "engine", &run.engine, take_engine, NULL };
+	if (beside) {
+		load_beside(&run, beside);
+		run.contenders[run.contender_count++] =
+		        (struct bench_contender){ "beside", &run.beside, take_engine, NULL };
+	}
 	if (oracle) {
 		load_oracle(&run.oracle, &run.rules);
 		run.contenders[run.contender_count++] =
 		        (struct bench_contender){ "oracle", &run.oracle, take_oracle, NULL };
 		checked = check(&run);
 	}
-	struct counted counted = count_matches(&run);
+	struct counted counted = count_matches(&run, &run.engine);
 	measure(&run, seconds);
 	print(&run, &counted, checked);
 	finish(&run);

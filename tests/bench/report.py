@@ -23,7 +23,7 @@ def arguments():
 
 
 def wanted(row, args):
-    if args.quick and not args.rows and getattr(row, "rules", 0) > 10000:
+    if args.quick and not args.rows and (getattr(row, "slow", False) or isinstance(row, rows.Speed) and row.rules > 10000):
         return False
     return not args.rows or any(row.name.startswith(name) or fnmatch.fnmatch(row.name, name) for name in args.rows)
 
@@ -35,22 +35,31 @@ def machine():
             f"load {os.getloadavg()[0]:.1f} at the beginning")
 
 
+def of_the_peer(result, multiple):
+    return f"{multiple / result.peer:,.{1 if multiple < 10 * result.peer else 0}f}×"
+
+
 class Plain:
-    def title(self, text):
-        print(f"\n{text}\n  {'':34}{'goal':>12}{'measured':>12}")
+    def title(self, text, peers):
+        self.peers = peers
+        print(f"\n{text}\n  {'':36}{'goal':>12}{'measured':>12}{'  best peer' if peers else ''}")
 
     def row(self, result):
-        mark = {True: " ", False: "!", None: " "}[result.reached]
-        print(f"{mark} {result.what:34}{result.goal:>12}{result.measured:>12}  {result.beside}", flush=True)
+        mark = "!" if result.reached is False else " "
+        peer = f"{result.peer:>11g}" if self.peers else ""
+        print(f"{mark} {result.what:36}{result.goal:>12}{result.measured:>12}{peer}  {result.beside}", flush=True)
 
 
 class Markdown:
-    def title(self, text):
-        print(f"\n### {text}\n\n| | goal | measured | |\n| --- | --- | --- | --- |")
+    def title(self, text, peers):
+        self.peers = peers
+        print(f"\n### {text}\n\n| | {'best peer | of the peer | ' if peers else ''}goal | measured | |\n"
+              f"| --- |{' --- | --- |' if peers else ''} --- | --- | --- |")
 
     def row(self, result):
         measured = f"**{result.measured}**" if result.reached is False else result.measured
-        print(f"| {result.what} | {result.goal} | {measured} | {result.beside} |", flush=True)
+        peer = f"{result.peer:g} | {of_the_peer(result, float(result.measured))} | " if self.peers else ""
+        print(f"| {result.what} | {peer}{result.goal} | {measured} | {result.beside} |", flush=True)
 
 
 def main():
@@ -67,14 +76,17 @@ def main():
     below = 0
     for title, section in chosen:
         if section:
-            out.title(title)
+            out.title(title, any(isinstance(row, rows.Speed) for row in section))
         for row in section:
             if args.other_shape and hasattr(row, "family"):
                 row.family += "2"
             for result in row.run(settings):
                 out.row(result)
                 below += result.reached is False
-    print(f"\n{below} below the goal" if below else "\nall goals reached")
+    if not args.markdown:
+        print(f"\n{below} below the goal" if below else "\nall goals reached")
+    else:
+        print("\nBold: below the goal.")
 
 
 main()
