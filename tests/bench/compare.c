@@ -25,7 +25,7 @@ enum {
 #define SLICE_NS     INT64_C(20000000) /* a contender's longest turn */
 #define REFERENCE_NS INT64_C(4000000)  /* what the events of a round take cJSON, about */
 #define COUNT_NS     INT64_C(10000000000)
-#define CHECK_NS     INT64_C(2000000000)
+#define CHECK_NS     INT64_C(1000000000)
 
 struct engine {
 	struct sluice_matcher *matcher;

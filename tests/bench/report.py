@@ -25,7 +25,9 @@ def arguments():
 def wanted(row, args):
     if args.quick and not args.rows and (getattr(row, "slow", False) or isinstance(row, rows.Speed) and row.rules > 10000):
         return False
-    return not args.rows or any(row.name.startswith(name) or fnmatch.fnmatch(row.name, name) for name in args.rows)
+    names = {row.name for _, section in rows.SECTIONS for row in section}
+    return not args.rows or any(row.name == name or name not in names and row.name.startswith(name) or fnmatch.fnmatch(row.name, name)
+                                for name in args.rows)
 
 
 def machine():

@@ -47,7 +47,7 @@ def compare(programs, folder, *more):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_few_rules_match_an_event_and_the_plain_evaluator_agrees(programs, tmp_path, family, kind):
-    generate(tmp_path, family, kind, 100, "--events", 200)
+    generate(tmp_path, family, kind, 100, "--events", 100)
     found = compare(programs, tmp_path, "--oracle")
     assert found["rules"] == 100
     assert found["checked_events"] > 0
@@ -63,7 +63,7 @@ def test_the_same_arguments_make_the_same_and_another_seed_makes_others(tmp_path
     assert rules != first[0] and events != first[1]
 
 
-@pytest.mark.parametrize("family, least, most", [("sensor", 170, 220), ("order", 550, 720), ("polygon", 900, 1100)])
+@pytest.mark.parametrize("family, least, most", [("sensor", 175, 215), ("order", 600, 700), ("polygon", 900, 1100)])
 def test_events_have_the_size_that_they_are_to_have(tmp_path, family, least, most):
     generate(tmp_path, family, "exact", 10, "--events", 300)
     size = (tmp_path / "events.jsonl").stat().st_size / 300

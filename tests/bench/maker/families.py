@@ -134,7 +134,10 @@ def order(digits):
         "items.gift": Sometimes(Flag(0.5), 0.1),
         "paid": Flag(0.9),
         "coupon": Sometimes(Text(Words(["SPRING", "SUMMER", "VIP", "BACK"], skew=0.6), Digits(2)), 0.12),
-    }, arrays={"items": (2, 4)})
+    }, arrays={"items": (2, 4)}, constants={
+        "reference": lambda chance: f"{chance.getrandbits(96):024x}",
+        "updated": lambda chance: f"2024-05-{chance.randint(1, 28):02}T{chance.randint(0, 23):02}:40:00Z",
+    })
 
 
 def order2(digits):

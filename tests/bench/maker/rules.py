@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Kinds of rules. However many there are, an event shall match about as many of them: so each is made to match a share of the events
 that gets smaller with their number, by one selective field (a key), or by some that are selective only together (a conjunction)."""
+import collections
 import math
 
 from .families import put
@@ -9,6 +10,7 @@ from .fields import distance, swapped
 MATCHES = 0.7  # an event, on average
 MAX_FIELDS = 4
 ATTEMPTS = 200
+ALIKE = 2  # rules of a chunk that may say the very same: a few fields of a few values each would be told over and over
 
 # What finds a rule by itself, what it asks beside that, and what it asks when no field is selective; with their weights. "together"
 # is how many rules are made so.
@@ -34,7 +36,7 @@ class Maker:
 
     def __init__(self, family, kind, chance):
         self.family, self.kind, self.chance = family, kind, chance
-        self.paths = list(family.fields)
+        self.made = collections.Counter()
         self.weights = {role: (list(KINDS[kind][role]), list(KINDS[kind][role].values())) for role in ("key", "beside", "pieces")}
         # Which operators a field has, so that none is asked in vain.
         self.fields_of = {op: [path for path, field in family.fields.items() if field.test(op, 0.1, chance)]
@@ -87,17 +89,24 @@ class Maker:
                 rest = min(rest / found[3], 0.9)
         return tests
 
-    def good(self, tests, share, most):
+    def good(self, tests, share, most, whole):
+        """Whether these are what was asked for, of which a whole rule may not be made too often; each is asked about once."""
         if not tests or len(tests) > most or distance(math.prod(test[3] for test in tests), share) > math.log(4):
             return False
-        return self.kind not in NEEDS_KIND or any(test[0] == NEEDS_KIND[self.kind] for test in tests)
+        if self.kind in NEEDS_KIND and not any(test[0] == NEEDS_KIND[self.kind] for test in tests):
+            return False
+        if not whole:
+            return True
+        said = str(sorted((path, str(alternatives)) for _, path, alternatives, _ in tests))
+        self.made[said] += 1
+        return self.made[said] <= ALIKE
 
     def tests(self, share, before=frozenset(), most=MAX_FIELDS):
         """At most so many fields for a rule, and the share of events that fit them. What can't be had at once is tried again."""
         for attempt in range(ATTEMPTS):
             make = self.together if self.chance.random() < KINDS[self.kind]["together"] and attempt < ATTEMPTS / 8 else self.keyed
             tests = make(share, set(before))
-            if self.good(tests, share, most):
+            if self.good(tests, share, most, whole=not before):
                 return tests, math.prod(test[3] for test in tests)
         raise ValueError(f"no {self.kind} rule matches as little as {share:.1e} of the events")
 
