@@ -129,11 +129,10 @@ static void keep_pattern(void *context, uint64_t id, struct sluice_str text)
 static void print(const char *name, struct times *times)
 {
 	printf(",\"%s\":{\"count\":%zu,\"p50_us\":%.3f,\"p99_us\":%.3f,\"max_us\":%.3f,"
-	       "\"cpu_p99_us\":%.3f,\"cpu_max_us\":%.3f}",
+	       "\"cpu_max_us\":%.3f}",
 	       name, times->count, bench_quantile(times->wall, times->count, 0.5),
 	       bench_quantile(times->wall, times->count, 0.99),
 	       bench_quantile(times->wall, times->count, 1),
-	       bench_quantile(times->cpu, times->count, 0.99),
 	       bench_quantile(times->cpu, times->count, 1));
 }
 

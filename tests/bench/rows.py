@@ -151,7 +151,7 @@ class Change:
             times = found[what]
             for name, goal in zip(("p50", "p99", "max"), goals):
                 time = times[f"{name}_us"]
-                cpu = f", {times[f'cpu_{name}_us']:,.1f} µs of its own CPU time" if f"cpu_{name}_us" in times else ""
+                cpu = f", {times[f'cpu_{name}_us']:,.1f} µs of its own CPU time" if name == "max" else ""
                 results.append(Result(f"{what}, {name}", f"{goal:,} µs" if goal else "", f"{time:,.1f} µs", time <= goal if goal else None,
                                       f"of {times['count']:,}{cpu}"))
         return results
