@@ -187,6 +187,15 @@ static uint64_t clause_bits(const struct sluice_clause *clause, enum sluice_chec
 	return bits;
 }
 
+static int count_bits(uint64_t bits)
+{
+	int count = 0;
+
+	for (; bits; bits &= bits - 1)
+		count++;
+	return count;
+}
+
 /* The kind of bits that tells the clause best, and how many of them it leaves. */
 static int best_bits(const struct sluice_clause *clause, enum sluice_check *best)
 {
@@ -194,7 +203,7 @@ static int best_bits(const struct sluice_clause *clause, enum sluice_check *best
 
 	*best = SLUICE_CHECK_VALUE;
 	for (unsigned kind = 0; kind < SLUICE_BITS_COUNT; kind++) {
-		int count = __builtin_popcountll(clause_bits(clause, (enum sluice_check)kind));
+		int count = count_bits(clause_bits(clause, (enum sluice_check)kind));
 		if (count < fewest) {
 			fewest = count;
 			*best = (enum sluice_check)kind;

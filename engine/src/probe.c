@@ -38,7 +38,8 @@ static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice
 static bool answers(const struct sluice_query *query, const struct sluice_entry *entry,
                     const struct sluice_leaf *leaf)
 {
-	if (entry->predicate.op != query->kind || entry->node != leaf->node)
+	if (entry->hash != query->hash || entry->predicate.op != query->kind ||
+	    entry->node != leaf->node)
 		return false;
 	switch (entry->predicate.op) {
 	case SLUICE_OP_NUMBER:
