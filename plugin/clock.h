@@ -11,4 +11,11 @@ int64_t clock_monotonic_ms(void);
 /* Milliseconds since the epoch. */
 int64_t clock_real_ms(void);
 
+/*
+ * The same two as of the kernel's last timer interrupt, at most 10 ms ago: for what happens at each
+ * publish and need not be told apart more finely. They cost a fifth, since no counter is read.
+ */
+int64_t clock_coarse_monotonic_ms(void);
+int64_t clock_coarse_real_ms(void);
+
 #endif

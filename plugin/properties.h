@@ -40,8 +40,8 @@ struct delivery_properties {
 	        *target; /* says what is added, the expiry, and the content type */
 	struct sluice_str rule;
 	struct sluice_str topic; /* of the publish */
-	const char *id;
-	int64_t time_ms;
+	const char *id;          /* with SLUICE_ADD_ID */
+	int64_t time_ms;         /* with SLUICE_ADD_TIME */
 };
 
 /* Makes the list; NULL when there is none to make. False when out of memory. */

@@ -2,7 +2,6 @@
 #include "route.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -16,18 +15,27 @@ struct route {
 	struct router *router;
 	const struct mosquitto_evt_message *message;
 	struct sluice_event event;
-	int64_t time_ms; /* since the epoch; read when something matched, else 0 */
-	char id[33];     /* "" until it is needed */
+	int64_t time_ms; /* since the epoch; 0 until a delivery tells it */
+	int64_t seen_ms; /* the same, coarse; 0 until something matched */
+	char id[33];     /* "" until a delivery tells it */
 	bool matched;
 	bool over_limit;
 	bool no_memory;
 };
 
+static void write_hex(char out[16], uint64_t number)
+{
+	for (int i = 15; i >= 0; i--, number >>= 4)
+		out[i] = "0123456789abcdef"[number & 15];
+}
+
 bool router_init(struct router *router)
 {
 	*router = (struct router){ 0 };
-	if (getrandom(&router->nonce, sizeof router->nonce, 0) != (ssize_t)sizeof router->nonce)
+	uint64_t nonce;
+	if (getrandom(&nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
 		return false;
+	write_hex(router->nonce, nonce);
 	router->scratch = sluice_scratch_create();
 	return router->scratch != NULL;
 }
@@ -51,11 +59,21 @@ static int64_t event_time(struct route *route)
 	return route->time_ms;
 }
 
+/* When something matched, for the numbers: they need no better. */
+static int64_t seen_time(struct route *route)
+{
+	if (route->seen_ms == 0)
+		route->seen_ms = clock_coarse_real_ms();
+	return route->seen_ms;
+}
+
 static const char *event_id(struct route *route)
 {
-	if (route->id[0] == '\0')
-		snprintf(route->id, sizeof route->id, "%016" PRIx64 "%016" PRIx64,
-		         route->router->nonce, route->router->event_number);
+	if (route->id[0] == '\0') {
+		memcpy(route->id, route->router->nonce, 16);
+		write_hex(route->id + 16, route->router->event_number);
+		route->id[32] = '\0';
+	}
 	return route->id;
 }
 
@@ -197,7 +215,7 @@ static void deliver(struct route *route, struct rule_entry *entry,
 
 static void keep_sample(struct route *route, struct rule_record *record)
 {
-	int64_t now_ms = event_time(route);
+	int64_t now_ms = seen_time(route);
 	if (now_ms - record->last_sample_ms < SAMPLE_INTERVAL_MS &&
 	    now_ms >= record->last_sample_ms)
 		return;
@@ -227,7 +245,7 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 	const struct sluice_rule *rule = entry->rule;
 	route->matched = true;
 	counter_add(&entry->record->matched, 1);
-	counter_set(&entry->record->last_match_ms, (uint64_t)event_time(route));
+	counter_set(&entry->record->last_match_ms, (uint64_t)seen_time(route));
 	if (rule->state == SLUICE_RULE_SHADOW) {
 		keep_sample(route, entry->record);
 		return;
@@ -239,9 +257,11 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 			                    .rule = rule->name,
 			                    .bus = rule->bus,
 			                    .consumer = target->consumer,
-			                    .target = target->id,
-			                    .id = sluice_str(event_id(route)),
-			                    .time_ms = event_time(route) };
+			                    .target = target->id };
+		if (target->transform) { /* a topic template names neither */
+			vars.id = sluice_str(event_id(route));
+			vars.time_ms = event_time(route);
+		}
 		if (target->kind == SLUICE_TARGET_BUS)
 			chain(route, entry, target, &vars);
 		else
@@ -322,9 +342,11 @@ static bool complete(struct route *route)
 			.target = delivery->target,
 			.rule = delivery->entry->rule->name,
 			.topic = route->event.topic,
-			.id = event_id(route),
-			.time_ms = event_time(route),
 		};
+		if (delivery->target->properties & SLUICE_ADD_ID)
+			properties.id = event_id(route);
+		if (delivery->target->properties & SLUICE_ADD_TIME)
+			properties.time_ms = event_time(route);
 		if (!delivery_properties_make(&properties, &route->plugin->compat,
 		                              &delivery->properties))
 			return false;

@@ -31,7 +31,7 @@ struct router {
 	struct rule_entry **matched; /* of one visit */
 	size_t matched_capacity;
 	uint64_t event_number;
-	uint64_t nonce; /* of this start of the broker, random */
+	char nonce[16]; /* of this start of the broker, random: the first half of an event's id */
 };
 
 bool router_init(struct router *router);
