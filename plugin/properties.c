@@ -7,13 +7,11 @@
 
 /* --- of a publish --- */
 
-static bool read_string(const struct property_reader *reader, const mosquitto_property *list,
+/* The first of its kind, as the standard allows no other. */
+static bool read_string(const struct property_reader *reader, const mosquitto_property *at,
                         int identifier, char **owned, struct sluice_str *out)
 {
-	const mosquitto_property *at = list;
-	while (at && reader->identifier(at) != identifier)
-		at = reader->next(at);
-	if (!at)
+	if (out->data)
 		return true;
 	if (property_reader_borrows(reader)) {
 		const char *text = reader->string_value(at);
@@ -26,51 +24,92 @@ static bool read_string(const struct property_reader *reader, const mosquitto_pr
 	return true;
 }
 
-static bool read_user(const struct property_reader *reader, struct event_properties *properties,
-                      const mosquitto_property *list)
+static bool read_correlation_data(const struct property_reader *reader,
+                                  const mosquitto_property *at, void **owned,
+                                  struct sluice_str *out)
 {
-	properties->user_owned = !property_reader_borrows(reader);
-	for (; list; list = reader->next(list)) {
-		if (reader->identifier(list) != MQTT_PROP_USER_PROPERTY)
-			continue;
-		if (properties->user_count == properties->user_capacity) {
-			size_t capacity =
-			        properties->user_capacity ? properties->user_capacity * 2 : 16;
-			struct sluice_property *user =
-			        realloc(properties->user, capacity * sizeof *user);
-			if (!user)
-				return false;
-			properties->user = user;
-			properties->user_capacity = capacity;
-		}
-		const char *name, *value;
-		if (properties->user_owned) {
-			char *own_name = NULL, *own_value = NULL;
-			if (!reader->string_pair(list, MQTT_PROP_USER_PROPERTY, &own_name,
-			                         &own_value, false))
-				return false;
-			name = own_name;
-			value = own_value;
-		} else {
-			name = reader->string_name(list);
-			value = reader->string_value(list);
-		}
-		properties->user[properties->user_count++] =
-		        (struct sluice_property){ sluice_str(name ? name : ""),
-			                          sluice_str(value ? value : "") };
+	if (out->data)
+		return true;
+	if (property_reader_borrows(reader)) {
+		const char *data = reader->binary_value(at);
+		*out = (struct sluice_str){ data ? data : "", reader->binary_length(at) };
+		return true;
 	}
+	uint16_t len = 0;
+	if (!reader->binary(at, MQTT_PROP_CORRELATION_DATA, owned, &len, false))
+		return false;
+	*out = (struct sluice_str){ *owned ? *owned : "", len };
 	return true;
 }
 
-static struct sluice_str look_at_binary(const struct property_reader *reader,
-                                        const mosquitto_property *list)
+static bool read_user(const struct property_reader *reader, const mosquitto_property *at,
+                      struct event_properties *properties)
 {
-	while (list && reader->identifier(list) != MQTT_PROP_CORRELATION_DATA)
-		list = reader->next(list);
-	if (!list)
-		return (struct sluice_str){ 0 };
-	const char *data = reader->binary_value(list);
-	return (struct sluice_str){ data ? data : "", reader->binary_length(list) };
+	if (properties->user_count == properties->user_capacity) {
+		size_t capacity = properties->user_capacity ? properties->user_capacity * 2 : 16;
+		struct sluice_property *user = realloc(properties->user, capacity * sizeof *user);
+		if (!user)
+			return false;
+		properties->user = user;
+		properties->user_capacity = capacity;
+	}
+	const char *name, *value;
+	properties->user_owned = !property_reader_borrows(reader);
+	if (properties->user_owned) {
+		char *own_name = NULL, *own_value = NULL;
+		if (!reader->string_pair(at, MQTT_PROP_USER_PROPERTY, &own_name, &own_value, false))
+			return false;
+		name = own_name;
+		value = own_value;
+	} else {
+		name = reader->string_name(at);
+		value = reader->string_value(at);
+	}
+	properties->user[properties->user_count++] =
+	        (struct sluice_property){ sluice_str(name ? name : ""),
+		                          sluice_str(value ? value : "") };
+	return true;
+}
+
+static unsigned kind_of(int identifier)
+{
+	switch (identifier) {
+	case MQTT_PROP_CONTENT_TYPE:
+		return SLUICE_META_CONTENT_TYPE;
+	case MQTT_PROP_RESPONSE_TOPIC:
+		return SLUICE_META_RESPONSE_TOPIC;
+	case MQTT_PROP_CORRELATION_DATA:
+		return SLUICE_META_CORRELATION_DATA;
+	case MQTT_PROP_PAYLOAD_FORMAT_INDICATOR:
+		return SLUICE_META_PAYLOAD_FORMAT;
+	case MQTT_PROP_USER_PROPERTY:
+		return SLUICE_META_USER_PROPERTIES;
+	default:
+		return 0; /* nothing else belongs to the message */
+	}
+}
+
+static bool read_one(const struct property_reader *reader, const mosquitto_property *at,
+                     unsigned kind, struct event_properties *properties, struct sluice_event *event)
+{
+	uint8_t format = 0;
+	switch (kind) {
+	case SLUICE_META_CONTENT_TYPE:
+		return read_string(reader, at, MQTT_PROP_CONTENT_TYPE, &properties->content_type,
+		                   &event->content_type);
+	case SLUICE_META_RESPONSE_TOPIC:
+		return read_string(reader, at, MQTT_PROP_RESPONSE_TOPIC,
+		                   &properties->response_topic, &event->response_topic);
+	case SLUICE_META_CORRELATION_DATA:
+		return read_correlation_data(reader, at, &properties->correlation_data,
+		                             &event->correlation_data);
+	case SLUICE_META_PAYLOAD_FORMAT:
+		if (reader->byte(at, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, &format, false))
+			event->payload_format = (int8_t)format;
+		return true;
+	default:
+		return read_user(reader, at, properties);
+	}
 }
 
 bool event_properties_read(struct event_properties *properties, const struct broker_compat *compat,
@@ -78,40 +117,17 @@ bool event_properties_read(struct event_properties *properties, const struct bro
                            struct sluice_event *event)
 {
 	const struct property_reader *reader = &compat->reader;
-	wanted &= ~properties->read;
+	wanted &= EVENT_PROPERTIES & ~properties->read;
 	if (!list || !wanted || !compat->reads_properties)
 		return true;
 	properties->read |= wanted;
-	if ((wanted & SLUICE_META_CONTENT_TYPE) &&
-	    !read_string(reader, list, MQTT_PROP_CONTENT_TYPE, &properties->content_type,
-	                 &event->content_type))
-		return false;
-	if ((wanted & SLUICE_META_RESPONSE_TOPIC) &&
-	    !read_string(reader, list, MQTT_PROP_RESPONSE_TOPIC, &properties->response_topic,
-	                 &event->response_topic))
-		return false;
-	if (wanted & SLUICE_META_CORRELATION_DATA) {
-		uint16_t len = 0;
-		if (property_reader_borrows(reader))
-			event->correlation_data = look_at_binary(reader, list);
-		else if (reader->binary(list, MQTT_PROP_CORRELATION_DATA,
-		                        &properties->correlation_data, &len, false))
-			event->correlation_data = (struct sluice_str){
-				properties->correlation_data ? properties->correlation_data : "",
-				len
-			};
-	}
-	if (wanted & SLUICE_META_PAYLOAD_FORMAT) {
-		uint8_t format = 0;
-		if (reader->byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, &format, false))
-			event->payload_format = (int8_t)format;
-	}
-	if (wanted & SLUICE_META_USER_PROPERTIES) {
-		if (!read_user(reader, properties, list))
+	for (; list; list = reader->next(list)) {
+		unsigned kind = kind_of(reader->identifier(list)) & wanted;
+		if (kind && !read_one(reader, list, kind, properties, event))
 			return false;
-		event->user_properties = properties->user;
-		event->user_property_count = properties->user_count;
 	}
+	event->user_properties = properties->user;
+	event->user_property_count = properties->user_count;
 	return true;
 }
 
@@ -143,69 +159,61 @@ void event_properties_finish(struct event_properties *properties)
 
 /* --- of a delivery --- */
 
-/* Carries one property over to the end of the list; with `ours`, no user property whose name
- * begins as our own do, so that what we add can't have been forged by the producer. */
-static bool copy_one(const struct property_reader *reader, const mosquitto_property *from,
-                     bool ours, mosquitto_property **list)
+bool delivery_properties_copied(const struct sluice_target *target,
+                                const struct broker_compat *compat)
 {
-	int identifier = reader->identifier(from);
-	bool done = false;
-	char *text = NULL, *value = NULL;
-	void *data = NULL;
-	uint16_t len = 0;
-	uint8_t byte = 0;
-	switch (identifier) {
-	case MQTT_PROP_PAYLOAD_FORMAT_INDICATOR:
-		done = reader->byte(from, identifier, &byte, false) &&
-		       mosquitto_property_add_byte(list, identifier, byte) == MOSQ_ERR_SUCCESS;
-		break;
-	case MQTT_PROP_CONTENT_TYPE:
-	case MQTT_PROP_RESPONSE_TOPIC:
-		done = reader->string(from, identifier, &text, false) &&
-		       mosquitto_property_add_string(list, identifier, text ? text : "") ==
-		               MOSQ_ERR_SUCCESS;
-		break;
-	case MQTT_PROP_CORRELATION_DATA:
-		done = reader->binary(from, identifier, &data, &len, false) &&
-		       mosquitto_property_add_binary(list, identifier, data, len) ==
-		               MOSQ_ERR_SUCCESS;
-		break;
-	case MQTT_PROP_USER_PROPERTY:
-		done = reader->string_pair(from, identifier, &text, &value, false);
-		if (done && !(ours && text && strncmp(text, "sluice-", 7) == 0))
-			done = mosquitto_property_add_string_pair(
-			               list, identifier, text ? text : "", value ? value : "") ==
-			       MOSQ_ERR_SUCCESS;
-		break;
-	default:
-		done = true; /* nothing else belongs to the message */
-		break;
+	/* 2.0's own copy ends the broker where a string is empty (strdup of NULL). */
+	return !target->transform && !target->properties && compat->reader.copy_all &&
+	       property_reader_borrows(&compat->reader);
+}
+
+static bool add_string(mosquitto_property **list, int identifier, struct sluice_str text)
+{
+	/* As read from the publish, so that a NUL stands behind it. */
+	return !text.data ||
+	       mosquitto_property_add_string(list, identifier, text.data) == MOSQ_ERR_SUCCESS;
+}
+
+/* With `ours`, no property whose name begins as our own do, so that what we add can't have been
+ * forged by the producer. */
+static bool add_user(mosquitto_property **list, const struct sluice_event *event, bool ours)
+{
+	for (size_t i = 0; i < event->user_property_count; i++) {
+		const struct sluice_property *user = &event->user_properties[i];
+		if (ours && strncmp(user->name.data, "sluice-", 7) == 0)
+			continue;
+		if (mosquitto_property_add_string_pair(list, MQTT_PROP_USER_PROPERTY,
+		                                       user->name.data,
+		                                       user->value.data) != MOSQ_ERR_SUCCESS)
+			return false;
 	}
-	free(text);
-	free(value);
-	free(data);
-	return done;
+	return true;
 }
 
 static bool carry_over(const struct delivery_properties *delivery,
                        const struct broker_compat *compat, mosquitto_property **list)
 {
-	const struct property_reader *reader = &compat->reader;
+	const struct sluice_event *event = delivery->event;
 	const struct sluice_target *target = delivery->target;
-	if (!delivery->list || !compat->reads_properties)
+	if (!delivery->list)
 		return true;
-	/* 2.0's own copy ends the broker where a string is empty (strdup of NULL). */
-	if (!target->transform && !target->properties && reader->copy_all &&
-	    property_reader_borrows(reader))
-		return reader->copy_all(list, delivery->list) == MOSQ_ERR_SUCCESS;
-	for (const mosquitto_property *at = delivery->list; at; at = reader->next(at)) {
-		/* A transformed payload is of another content type: the target's, or none. */
-		if (target->transform && reader->identifier(at) == MQTT_PROP_CONTENT_TYPE)
-			continue;
-		if (!copy_one(reader, at, target->properties != 0, list))
-			return false;
-	}
-	return true;
+	if (delivery_properties_copied(target, compat))
+		return compat->reader.copy_all(list, delivery->list) == MOSQ_ERR_SUCCESS;
+	if (event->payload_format >= 0 &&
+	    mosquitto_property_add_byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR,
+	                                (uint8_t)event->payload_format) != MOSQ_ERR_SUCCESS)
+		return false;
+	/* A transformed payload is of another content type: the target's, or none. */
+	if (!target->transform && !add_string(list, MQTT_PROP_CONTENT_TYPE, event->content_type))
+		return false;
+	if (!add_string(list, MQTT_PROP_RESPONSE_TOPIC, event->response_topic))
+		return false;
+	if (event->correlation_data.data &&
+	    mosquitto_property_add_binary(
+	            list, MQTT_PROP_CORRELATION_DATA, event->correlation_data.data,
+	            (uint16_t)event->correlation_data.len) != MOSQ_ERR_SUCCESS)
+		return false;
+	return add_user(list, event, target->properties != 0);
 }
 
 static bool add_text(mosquitto_property **list, int identifier, const char *name,

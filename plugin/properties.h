@@ -11,6 +11,7 @@
 
 #include "broker_compat.h"
 #include "sluice/event.h"
+#include "sluice/pattern.h"
 #include "sluice/rule.h"
 
 /* What was read of one publish. Zeroed memory has read nothing; its arrays serve the next one. */
@@ -33,9 +34,18 @@ bool event_properties_read(struct event_properties *properties, const struct bro
 void event_properties_reset(struct event_properties *properties);
 void event_properties_finish(struct event_properties *properties);
 
+/* What a publish may have: SLUICE_META_* bits. */
+enum {
+	EVENT_PROPERTIES = SLUICE_META_CONTENT_TYPE | SLUICE_META_RESPONSE_TOPIC |
+	                   SLUICE_META_CORRELATION_DATA | SLUICE_META_PAYLOAD_FORMAT |
+	                   SLUICE_META_USER_PROPERTIES,
+};
+
 /* What a delivery carries. */
 struct delivery_properties {
 	const mosquitto_property *list; /* the publish's own, carried over */
+	/* They are taken from here, all of them read, unless delivery_properties_copied. */
+	const struct sluice_event *event;
 	const struct sluice_target
 	        *target; /* says what is added, the expiry, and the content type */
 	struct sluice_str rule;
@@ -43,6 +53,11 @@ struct delivery_properties {
 	const char *id;          /* with SLUICE_ADD_ID */
 	int64_t time_ms;         /* with SLUICE_ADD_TIME */
 };
+
+/* Whether a delivery to the target carries the publish's list as it is, by a copy of the broker's:
+ * then nothing need be read. */
+bool delivery_properties_copied(const struct sluice_target *target,
+                                const struct broker_compat *compat);
 
 /* Makes the list; NULL when there is none to make. False when out of memory. */
 bool delivery_properties_make(const struct delivery_properties *delivery,

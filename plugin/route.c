@@ -337,8 +337,14 @@ static bool complete(struct route *route)
 		if (!route->message->properties && delivery->target->properties == 0 &&
 		    delivery->target->expiry_s == 0 && !delivery->target->content_type.data)
 			continue;
+		/* Once for all deliveries: on Mosquitto 2.0 each string that is read is copied. */
+		if (!delivery_properties_copied(delivery->target, &route->plugin->compat))
+			read_properties(route, EVENT_PROPERTIES);
+		if (route->no_memory)
+			return false;
 		struct delivery_properties properties = {
 			.list = route->message->properties,
+			.event = &route->event,
 			.target = delivery->target,
 			.rule = delivery->entry->rule->name,
 			.topic = route->event.topic,
