@@ -7,8 +7,6 @@
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
 static int on_message(int event, void *data, void *userdata)
 {
 	(void)event;
@@ -17,7 +15,7 @@ static int on_message(int event, void *data, void *userdata)
 	return MOSQ_ERR_SUCCESS;
 }
 
-EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
+int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
 {
 	for (int i = 0; i < supported_version_count; i++) {
 		if (supported_versions[i] == MOSQ_PLUGIN_VERSION)
@@ -26,8 +24,8 @@ EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supp
 	return -1;
 }
 
-EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
-                                 struct mosquitto_opt *options, int count)
+int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
+                          struct mosquitto_opt *options, int count)
 {
 	(void)options;
 	(void)count;
@@ -35,7 +33,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
 	return mosquitto_callback_register(identifier, MOSQ_EVT_MESSAGE, on_message, NULL, NULL);
 }
 
-EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int count)
+int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int count)
 {
 	(void)options;
 	(void)count;

@@ -38,3 +38,11 @@ def test_the_bench_tells_the_longest_callback(report):
     for row in report["callbacks"]:
         assert row["max_us"] >= row["p99_us"] >= row["p50_us"], row
         assert row["max_us"] > 0, row
+
+
+def test_the_bench_tells_what_of_a_publish_is_the_plugins_own(report):
+    assert {(row["rules"], row["status"]): row["deliveries"] for row in report["alone"]} == {
+        (rules, status): 1 if status == "hot" else 0 for rules in (10, 1000, 200) for status in ("ok", "hot")}
+    for row in report["alone"]:
+        assert 0 < row["tick_ns"] < row["publish_ns"], row
+        assert row["turn_ns"] > 0, row
