@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Small, dense numbers that are handed out and given back: places in a scratch's arrays. */
+/*
+ * Small, dense numbers that are handed out and given back: places in a scratch's arrays. Those given
+ * back wait on a stack, whose room is taken a chunk at a time, so that no call moves the whole of it.
+ */
 #ifndef SLUICE_IDS_H
 #define SLUICE_IDS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { SLUICE_IDS_CHUNK_BITS = 10 };
+
 /* Zeroed memory is an empty pool. */
 struct sluice_ids {
-	uint32_t *free; /* given back; owned */
-	uint32_t free_count, capacity;
+	uint32_t **chunks; /* owned: the stack of those given back */
+	uint32_t chunk_count, chunk_capacity;
+	uint32_t free_count;
 	uint32_t limit; /* every number handed out is below */
 };
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "pages.h"
+
 enum { FIRST_ROOM = 64 };
 
 /* Doubles the room of an array, to at most `limit` items. */
@@ -64,7 +66,7 @@ void sluice_leaves_finish(struct sluice_leaves *leaves)
 	free(leaves->leaves);
 	free(leaves->elements);
 	free(leaves->arrays);
-	free(leaves->places);
+	sluice_pages_free(leaves->places, leaves->place_room * sizeof(*leaves->places));
 	sluice_arena_destroy(leaves->text);
 	*leaves = (struct sluice_leaves){ 0 };
 }
@@ -75,11 +77,11 @@ enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t no
 		uint32_t count = leaves->place_room ? leaves->place_room : FIRST_ROOM;
 		while (count < node_limit)
 			count *= 2;
-		struct sluice_place *places = realloc(leaves->places, count * sizeof(*places));
+		struct sluice_place *places =
+		        sluice_pages_grow(leaves->places, leaves->place_room * sizeof(*places),
+		                          count * sizeof(*places));
 		if (!places)
 			return SLUICE_ERR_NOMEM;
-		memset(places + leaves->place_room, 0,
-		       (count - leaves->place_room) * sizeof(*places));
 		leaves->places = places;
 		leaves->place_room = count;
 	}

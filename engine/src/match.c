@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "matcher_internal.h"
+#include "pages.h"
 #include "scan.h"
 #include "sluice/base64.h"
 #include "text.h"
@@ -22,17 +23,19 @@ struct sluice_scratch *sluice_scratch_create(void)
 	return scratch;
 }
 
+#define FREE(array, room) sluice_pages_free((array), (room) * sizeof(*(array)))
+
 void sluice_scratch_destroy(struct sluice_scratch *scratch)
 {
 	if (!scratch)
 		return;
 	sluice_leaves_finish(&scratch->leaves);
 	sluice_solver_finish(&scratch->solver);
-	free(scratch->entry_marks);
-	free(scratch->conj_epochs);
-	free(scratch->rule_marks);
-	free(scratch->ids);
-	free(scratch->hits);
+	FREE(scratch->entry_marks, scratch->entry_room);
+	FREE(scratch->conj_epochs, scratch->conj_room);
+	FREE(scratch->rule_marks, scratch->rule_room);
+	FREE(scratch->ids, scratch->id_room);
+	FREE(scratch->hits, scratch->hit_room);
 	free(scratch);
 }
 
@@ -42,11 +45,10 @@ static bool grow(void **array, size_t *room, size_t need, size_t size)
 	size_t count = *room ? *room : 64;
 	while (count < need)
 		count *= 2;
-	char *moved = realloc(*array, count * size);
-	if (!moved)
+	void *grown = sluice_pages_grow(*array, *room * size, count * size);
+	if (!grown)
 		return false;
-	memset(moved + *room * size, 0, (count - *room) * size);
-	*array = moved;
+	*array = grown;
 	*room = count;
 	return true;
 }

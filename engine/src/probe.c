@@ -94,14 +94,14 @@ static void answer_all(struct sluice_probe *probe)
 
 static void ask(const struct prober *p, uint64_t hash, unsigned kind, struct sluice_str part)
 {
-	/* slots of a table that is in the cache anyway: waiting for others would be dearer */
-	enum { SMALL = 4096 };
+	/* lines of a table that is in the cache anyway: waiting for others would be dearer */
+	enum { SMALL = 1024 };
 	struct sluice_probe *probe = p->probe;
 	const struct sluice_table *table = table_of(probe, (uint8_t)kind);
 	struct sluice_query *query = &probe->queries[probe->query_count];
 
 	query->cursor = (struct sluice_cursor){ 0 };
-	if (table->now.mask < SMALL) {
+	if (table->lines < SMALL) {
 		query->found = sluice_table_next(table, hash, &query->cursor);
 		if (!query->found)
 			return;
@@ -110,7 +110,7 @@ static void ask(const struct prober *p, uint64_t hash, unsigned kind, struct slu
 	query->part = part;
 	query->leaf = p->leaf_id;
 	query->kind = (uint8_t)kind;
-	if (table->now.mask < SMALL) {
+	if (table->lines < SMALL) {
 		answer(probe, query);
 		return;
 	}

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "table.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
-	FIRST_SIZE = 16,
-	MOVES_PER_CHANGE = 8, /* slots; a table that doubles when half full is moved after 1/8 of
-	                         its size in changes */
+	SEGMENT_LINES = 1 << SLUICE_SEGMENT_BITS,
+	FIRST_LINES = 4, /* of the first segment, which doubles until it is a whole one */
+	MIN_FILL = 1,    /* entries a line: below, lines are taken away */
 };
-
-void sluice_table_finish(struct sluice_table *table)
-{
-	free(table->now.slots);
-	free(table->old.slots);
-	*table = (struct sluice_table){ .hash_of = table->hash_of };
-}
 
 static sluice_slot slot_of(uint64_t hash, const void *entry)
 {
@@ -26,131 +21,250 @@ static void *entry_of(sluice_slot slot)
 	return (void *)(uintptr_t)(slot & SLUICE_SLOT_POINTER);
 }
 
-static void put(struct sluice_slots *slots, uint64_t hash, const void *entry)
+/* --- chains of lines --- */
+
+/* Lines at hand to make chains of, linked by `next`. */
+struct pool {
+	struct sluice_line *lines;
+};
+
+static void pool_give(struct pool *pool, struct sluice_line *line)
 {
-	size_t at = hash & slots->mask;
-	while (slots->slots[at])
-		at = (at + 1) & slots->mask;
-	slots->slots[at] = slot_of(hash, entry);
-	slots->used++;
+	line->next = pool->lines;
+	pool->lines = line;
 }
 
-static void move_some(struct sluice_table *table, size_t moves)
+static struct sluice_line *pool_take(struct pool *pool)
 {
-	struct sluice_slots *old = &table->old;
+	struct sluice_line *line = pool->lines;
 
-	if (!old->slots)
-		return;
-	for (; moves > 0 && table->moved <= old->mask; moves--, table->moved++) {
-		sluice_slot slot = old->slots[table->moved];
-		if (slot && slot != SLUICE_SLOT_GONE) {
-			put(&table->now, table->hash_of(entry_of(slot)), entry_of(slot));
-			old->slots[table->moved] = SLUICE_SLOT_GONE;
-			old->used--;
+	if (line) {
+		pool->lines = line->next;
+		*line = (struct sluice_line){ 0 };
+	}
+	return line;
+}
+
+static void pool_finish(struct sluice_table *table, struct pool *pool)
+{
+	for (struct sluice_line *line; (line = pool_take(pool)); table->overflow--)
+		free(line);
+}
+
+/* Puts a slot into the chain that begins here. False when it needs a line and the pool has none. */
+static bool chain_add(struct sluice_line *line, sluice_slot slot, struct pool *pool)
+{
+	for (;;) {
+		for (unsigned i = 0; i < SLUICE_LINE_SLOTS; i++)
+			if (!line->slots[i]) {
+				line->slots[i] = slot;
+				return true;
+			}
+		if (!line->next && !(line->next = pool_take(pool)))
+			return false;
+		line = line->next;
+	}
+}
+
+/* Takes the last slot of the chain away and returns it; frees a line that is empty then. */
+static sluice_slot chain_pop(struct sluice_table *table, struct sluice_line *line)
+{
+	struct sluice_line **link = NULL;
+	unsigned last = SLUICE_LINE_SLOTS - 1;
+
+	while (line->next) {
+		link = &line->next;
+		line = line->next;
+	}
+	while (!line->slots[last])
+		last--;
+	sluice_slot slot = line->slots[last];
+	line->slots[last] = 0;
+	if (last == 0 && link) {
+		free(line);
+		*link = NULL;
+		table->overflow--;
+	}
+	return slot;
+}
+
+/*
+ * Deals the chain's slots to where their homes are now; the chain's lines, but the first, go into the
+ * pool as they are read. So the pool always has a line where one is needed: what is dealt until then
+ * fitted into as many lines as were read, and one more that is at home.
+ */
+static void deal(struct sluice_table *table, struct sluice_line chain, struct pool *pool)
+{
+	for (;;) {
+		for (unsigned i = 0; i < SLUICE_LINE_SLOTS && chain.slots[i]; i++) {
+			uint64_t hash = table->hash_of(entry_of(chain.slots[i]));
+			size_t home = sluice_table_home(table, hash);
+			bool dealt =
+			        chain_add(sluice_table_line(table, home), chain.slots[i], pool);
+			assert(dealt);
+			(void)dealt;
 		}
-	}
-	if (table->moved > old->mask) {
-		free(old->slots);
-		*old = (struct sluice_slots){ 0 };
-		table->moved = 0;
+		struct sluice_line *next = chain.next;
+		if (!next)
+			return;
+		chain = *next;
+		pool_give(pool, next);
 	}
 }
 
-static bool grow(struct sluice_table *table)
-{
-	size_t size = table->now.slots ? (table->now.mask + 1) * 2 : FIRST_SIZE;
-	sluice_slot *slots = calloc(size, sizeof(*slots));
+/* --- lines come and go --- */
 
-	if (!slots)
-		return false;
-	/* The pace of moving empties `old` long before; this is for the proof, not for use. */
-	move_some(table, SIZE_MAX);
-	table->old = table->now;
-	table->moved = 0;
-	table->now = (struct sluice_slots){ slots, size - 1, 0 };
+/* Room for line number `lines`. */
+static bool add_room(struct sluice_table *table)
+{
+	if (table->segment_count == 0 || table->lines % SEGMENT_LINES == 0) {
+		if (table->segment_count == table->segment_capacity) {
+			size_t capacity = table->segment_capacity ? table->segment_capacity * 2 : 1;
+			struct sluice_line **segments =
+			        realloc(table->segments, capacity * sizeof(struct sluice_line *));
+			if (!segments)
+				return false;
+			table->segments = segments;
+			table->segment_capacity = capacity;
+		}
+		size_t room = table->segment_count ? SEGMENT_LINES : FIRST_LINES;
+		struct sluice_line *segment = calloc(room, sizeof(*segment));
+		if (!segment)
+			return false;
+		if (table->segment_count == 0)
+			table->first_lines = room;
+		table->segments[table->segment_count++] = segment;
+	} else if (table->segment_count == 1 && table->lines == table->first_lines) {
+		struct sluice_line *segment = calloc(table->first_lines * 2, sizeof(*segment));
+		if (!segment)
+			return false;
+		memcpy(segment, table->segments[0], table->lines * sizeof(*segment));
+		free(table->segments[0]);
+		table->segments[0] = segment;
+		table->first_lines *= 2;
+	}
 	return true;
+}
+
+/* Adds a line and parts the entries of its twin between the two. False when out of memory. */
+static bool split(struct sluice_table *table)
+{
+	struct pool pool = { NULL };
+
+	if (!add_room(table))
+		return false;
+	size_t added = table->lines++;
+	if (added > table->mask)
+		table->mask = table->mask * 2 + 1;
+	struct sluice_line *twin = sluice_table_line(table, added & table->mask >> 1);
+	struct sluice_line chain = *twin;
+	*twin = (struct sluice_line){ 0 };
+	*sluice_table_line(table, added) = (struct sluice_line){ 0 };
+	deal(table, chain, &pool);
+	pool_finish(table, &pool);
+	return true;
+}
+
+/* Takes the last line away and gives its entries to its twin, if there is memory for that. */
+static void join(struct sluice_table *table)
+{
+	/* its first line is no part of the pool, so that one more may be needed */
+	struct pool pool = { calloc(1, sizeof(struct sluice_line)) };
+
+	if (!pool.lines)
+		return;
+	table->overflow++;
+	struct sluice_line chain = *sluice_table_line(table, --table->lines);
+	if (table->lines - 1 <= table->mask >> 1)
+		table->mask >>= 1;
+	deal(table, chain, &pool);
+	pool_finish(table, &pool);
+	if (table->lines % SEGMENT_LINES == 0)
+		free(table->segments[--table->segment_count]);
+}
+
+/* --- the public side --- */
+
+void sluice_table_finish(struct sluice_table *table)
+{
+	for (size_t i = 0; i < table->lines; i++) {
+		struct pool chain = { sluice_table_line(table, i)->next };
+		pool_finish(table, &chain);
+	}
+	for (size_t i = 0; i < table->segment_count; i++)
+		free(table->segments[i]);
+	free(table->segments);
+	*table = (struct sluice_table){ .hash_of = table->hash_of };
 }
 
 bool sluice_table_insert(struct sluice_table *table, uint64_t hash, void *entry)
 {
-	size_t size = table->now.slots ? table->now.mask + 1 : 0;
+	struct pool pool = { NULL };
 
-	if (table->now.used + table->old.used + 1 > size / 2 && !grow(table))
+	if (table->lines == 0) {
+		if (!add_room(table))
+			return false;
+		table->lines = 1;
+	} else if (table->used >= table->lines * SLUICE_LINE_FILL && !split(table)) {
 		return false;
-	move_some(table, MOVES_PER_CHANGE);
-	put(&table->now, hash, entry);
-	return true;
-}
-
-/* Closes the hole at `at`: each entry behind it that probing would no longer reach moves up. */
-static void close_hole(struct sluice_table *table, size_t at)
-{
-	struct sluice_slots *slots = &table->now;
-	size_t next = at;
-
-	for (;;) {
-		next = (next + 1) & slots->mask;
-		sluice_slot slot = slots->slots[next];
-		if (!slot)
-			break;
-		size_t home = table->hash_of(entry_of(slot)) & slots->mask;
-		if (((next - home) & slots->mask) >= ((next - at) & slots->mask)) {
-			slots->slots[at] = slot;
-			at = next;
-		}
 	}
-	slots->slots[at] = 0;
-}
-
-static size_t find(const struct sluice_slots *slots, uint64_t hash, const void *entry)
-{
-	if (!slots->slots)
-		return SIZE_MAX;
-	for (size_t at = hash & slots->mask; slots->slots[at]; at = (at + 1) & slots->mask)
-		if (slots->slots[at] == slot_of(hash, entry))
-			return at;
-	return SIZE_MAX;
+	struct sluice_line *line = sluice_table_line(table, sluice_table_home(table, hash));
+	if (!chain_add(line, slot_of(hash, entry), &pool)) {
+		pool.lines = calloc(1, sizeof(*pool.lines));
+		if (!pool.lines)
+			return false;
+		table->overflow++;
+		chain_add(line, slot_of(hash, entry), &pool);
+	}
+	table->used++;
+	return true;
 }
 
 void sluice_table_remove(struct sluice_table *table, uint64_t hash, const void *entry)
 {
-	size_t at = find(&table->now, hash, entry);
+	struct sluice_line *home = sluice_table_line(table, sluice_table_home(table, hash));
+	struct sluice_line *line = home;
+	unsigned at = 0;
 
-	if (at != SIZE_MAX) {
-		close_hole(table, at);
-		table->now.used--;
-	} else if ((at = find(&table->old, hash, entry)) != SIZE_MAX) {
-		table->old.slots[at] = SLUICE_SLOT_GONE;
-		table->old.used--;
-	}
-	move_some(table, MOVES_PER_CHANGE);
-	if (table->now.used + table->old.used == 0)
+	while (entry_of(line->slots[at]) != entry)
+		if (++at == SLUICE_LINE_SLOTS) {
+			line = line->next;
+			at = 0;
+		}
+	/* the last slot of the chain takes its place, unless it is that itself */
+	sluice_slot gone = line->slots[at];
+	sluice_slot last = chain_pop(table, home);
+	if (last != gone)
+		line->slots[at] = last;
+	table->used--;
+	if (table->used == 0)
 		sluice_table_finish(table);
+	else if (table->lines > 1 && table->used < table->lines * MIN_FILL)
+		join(table);
 }
 
 size_t sluice_table_count(const struct sluice_table *table)
 {
-	return table->now.used + table->old.used;
+	return table->used;
 }
 
 size_t sluice_table_bytes(const struct sluice_table *table)
 {
-	size_t slots = (table->now.slots ? table->now.mask + 1 : 0) +
-	               (table->old.slots ? table->old.mask + 1 : 0);
-	return slots * sizeof(sluice_slot);
-}
+	size_t lines = table->segment_count > 1 ? table->segment_count * SEGMENT_LINES
+	                                        : table->first_lines;
 
-static void each_slot(const struct sluice_slots *slots, void (*fn)(void *arg, void *entry),
-                      void *arg)
-{
-	for (size_t at = 0; slots->slots && at <= slots->mask; at++)
-		if (slots->slots[at] && slots->slots[at] != SLUICE_SLOT_GONE)
-			fn(arg, entry_of(slots->slots[at]));
+	if (table->segment_count == 0)
+		return 0;
+	return (lines + table->overflow) * sizeof(struct sluice_line) +
+	       table->segment_capacity * sizeof(struct sluice_line *);
 }
 
 void sluice_table_each(const struct sluice_table *table, void (*fn)(void *arg, void *entry),
                        void *arg)
 {
-	each_slot(&table->now, fn, arg);
-	each_slot(&table->old, fn, arg);
+	for (size_t i = 0; i < table->lines; i++)
+		for (const struct sluice_line *line = sluice_table_line(table, i); line;
+		     line = line->next)
+			for (unsigned at = 0; at < SLUICE_LINE_SLOTS && line->slots[at]; at++)
+				fn(arg, entry_of(line->slots[at]));
 }

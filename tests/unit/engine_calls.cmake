@@ -2,7 +2,7 @@
 # Everything that the engine's library calls and does not hold itself is named here, so that a lock, a
 # file or a clock cannot come in unseen. A name that is new to it is to be thought about, then added.
 cmake_minimum_required(VERSION 3.25)
-set(memory malloc calloc realloc free)
+set(memory malloc calloc realloc free mmap mremap munmap)
 set(text bsearch memchr memcmp memcpy memmem memmove memset qsort strchr strlen strncmp)
 set(form snprintf vsnprintf gmtime_r strftime)
 # assert, and what compilers and their options call of themselves
