@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "index.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "address.h"
@@ -8,10 +9,41 @@
 
 /* --- entries: a deep copy of a predicate in one block --- */
 
+/* How much of a predicate an operator uses. Of most it is the text; its source is not kept. */
+static size_t used_size(enum sluice_operator op)
+{
+	switch (op) {
+	case SLUICE_OP_NUMBER:
+		return offsetof(struct sluice_predicate, number) + sizeof(struct sluice_number);
+	case SLUICE_OP_CIDR:
+		return offsetof(struct sluice_predicate, cidr) + sizeof(struct sluice_cidr);
+	case SLUICE_OP_NUMERIC:
+	case SLUICE_OP_WILDCARD:
+	case SLUICE_OP_BUT:
+		return sizeof(struct sluice_predicate);
+	default:
+		return offsetof(struct sluice_predicate, source);
+	}
+}
+
+/* Whether entries are told apart by their source, since their operands are many. */
+static bool keeps_source(enum sluice_operator op)
+{
+	return op == SLUICE_OP_NUMERIC || op == SLUICE_OP_WILDCARD || op == SLUICE_OP_BUT;
+}
+
+static size_t padded(size_t size)
+{
+	return (size + 7) & ~(size_t)7;
+}
+
+/* Bytes of what a predicate points to: arrays first, so that they are aligned, then texts. */
 static size_t copy_size(const struct sluice_predicate *predicate)
 {
-	size_t size = predicate->text.len + predicate->source.len;
+	size_t size = predicate->text.len;
 
+	if (keeps_source(predicate->op))
+		size += predicate->source.len;
 	switch (predicate->op) {
 	case SLUICE_OP_NUMBER:
 		size += predicate->number.tail.len;
@@ -25,23 +57,20 @@ static size_t copy_size(const struct sluice_predicate *predicate)
 			size += predicate->wildcard.pieces[i].len;
 		break;
 	case SLUICE_OP_BUT:
-		size += (predicate->but.count * sizeof(struct sluice_predicate) + 15) & ~(size_t)15;
+		size += predicate->but.count * sizeof(struct sluice_predicate);
 		for (size_t i = 0; i < predicate->but.count; i++)
-			size += copy_size(&predicate->but.list[i]);
+			size += padded(copy_size(&predicate->but.list[i]));
 		break;
 	default:
 		break;
 	}
-	/* Arrays begin aligned, whatever text stood before them. */
-	return (size + 15) & ~(size_t)15;
+	return size;
 }
-
-/* The block begins aligned by malloc, and so does what follows the struct. */
-enum { ENTRY_HEAD = (sizeof(struct sluice_entry) + 15) / 16 * 16 };
 
 static size_t entry_bytes(const struct sluice_predicate *predicate)
 {
-	return ENTRY_HEAD + copy_size(predicate);
+	return padded(offsetof(struct sluice_entry, predicate) + used_size(predicate->op)) +
+	       copy_size(predicate);
 }
 
 static void copy_text(struct sluice_str *text, char **room)
@@ -52,35 +81,45 @@ static void copy_text(struct sluice_str *text, char **room)
 	*room += text->len;
 }
 
-/* Copies what the predicate points to into room (copy_size bytes, aligned to 16): arrays first,
- * then texts. */
-static void copy_into(struct sluice_predicate *to, const struct sluice_predicate *from, char *room)
+/* Copies what the predicate `to`, a plain copy, points to into room (copy_size bytes, aligned). */
+static void copy_into(struct sluice_predicate *to, char *room)
 {
-	*to = *from;
-	if (from->op == SLUICE_OP_WILDCARD) {
+	if (to->op == SLUICE_OP_WILDCARD) {
 		struct sluice_str *pieces = (struct sluice_str *)(void *)room;
-		room += from->wildcard.piece_count * sizeof(*pieces);
-		for (size_t i = 0; i < from->wildcard.piece_count; i++) {
-			pieces[i] = from->wildcard.pieces[i];
+		room += to->wildcard.piece_count * sizeof(*pieces);
+		for (size_t i = 0; i < to->wildcard.piece_count; i++) {
+			pieces[i] = to->wildcard.pieces[i];
 			copy_text(&pieces[i], &room);
 		}
 		to->wildcard.pieces = pieces;
-	} else if (from->op == SLUICE_OP_BUT) {
+	} else if (to->op == SLUICE_OP_BUT) {
 		struct sluice_predicate *list = (struct sluice_predicate *)(void *)room;
-		room += (from->but.count * sizeof(*list) + 15) & ~(size_t)15;
-		for (size_t i = 0; i < from->but.count; i++) {
-			copy_into(&list[i], &from->but.list[i], room);
-			room += copy_size(&from->but.list[i]);
+		room += to->but.count * sizeof(*list);
+		for (size_t i = 0; i < to->but.count; i++) {
+			list[i] = to->but.list[i];
+			copy_into(&list[i], room);
+			room += padded(copy_size(&list[i]));
 		}
 		to->but.list = list;
-	} else if (from->op == SLUICE_OP_NUMBER) {
+	} else if (to->op == SLUICE_OP_NUMBER) {
 		copy_text(&to->number.tail, &room);
-	} else if (from->op == SLUICE_OP_NUMERIC) {
+	} else if (to->op == SLUICE_OP_NUMERIC) {
 		copy_text(&to->range.lower.tail, &room);
 		copy_text(&to->range.upper.tail, &room);
 	}
 	copy_text(&to->text, &room);
-	copy_text(&to->source, &room);
+	if (keeps_source(to->op))
+		copy_text(&to->source, &room);
+}
+
+/* A fresh entry's predicate. */
+static void copy_predicate(struct sluice_entry *entry, const struct sluice_predicate *from)
+{
+	size_t used = used_size(from->op);
+
+	memcpy(&entry->predicate, from, used);
+	copy_into(&entry->predicate,
+	          (char *)entry + padded(offsetof(struct sluice_entry, predicate) + used));
 }
 
 /* Whether two predicates match the same, as far as their operands show it. */
@@ -196,7 +235,7 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	entry = calloc(1, entry_bytes(predicate));
 	if (!entry)
 		goto error_index;
-	copy_into(&entry->predicate, predicate, (char *)entry + ENTRY_HEAD);
+	copy_predicate(entry, predicate);
 	entry->node = node;
 	entry->hash = hash;
 	entry->refs = 1;
@@ -385,14 +424,15 @@ struct sluice_bucket *sluice_bucket_find(const struct sluice_entries *entries, u
 
 static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	struct sluice_bucket *bucket = sluice_bucket_find(entries, entry->bucket);
+	struct sluice_bucket *bucket =
+	        sluice_bucket_find(entries, entry->predicate.wildcard.found_by);
 
 	if (bucket)
 		return list_add(&bucket->list, &bucket->count, &bucket->capacity, entry);
 	bucket = calloc(1, sizeof(*bucket));
 	if (!bucket)
 		return false;
-	bucket->hash = entry->bucket;
+	bucket->hash = entry->predicate.wildcard.found_by;
 	if (!list_add(&bucket->list, &bucket->count, &bucket->capacity, entry) ||
 	    !sluice_table_insert(&entries->buckets, bucket->hash, bucket)) {
 		free(bucket->list);
@@ -404,7 +444,8 @@ static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entr
 
 static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	struct sluice_bucket *bucket = sluice_bucket_find(entries, entry->bucket);
+	struct sluice_bucket *bucket =
+	        sluice_bucket_find(entries, entry->predicate.wildcard.found_by);
 
 	list_drop(bucket->list, &bucket->count, entry);
 	if (bucket->count > 0)
@@ -504,9 +545,9 @@ static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *en
 	struct sluice_index *index = entry->node->index;
 	struct piece piece = choose_piece(entries, entry);
 
-	entry->affix = (uint8_t)piece.affix;
-	entry->piece = (uint16_t)piece.length;
-	entry->bucket = piece.hash;
+	entry->predicate.wildcard.found_affix = (uint8_t)piece.affix;
+	entry->predicate.wildcard.found_length = (uint16_t)piece.length;
+	entry->predicate.wildcard.found_by = piece.hash;
 	if (piece.affix == SLUICE_AFFIX_NONE)
 		return list_add(&index->list, &index->list_count, &index->list_capacity, entry);
 	if (piece.affix == SLUICE_AFFIX_WILD_INNER && !filter_add(entries, index, piece.hash))
@@ -524,12 +565,13 @@ static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *e
 {
 	struct sluice_index *index = entry->node->index;
 
-	if (entry->affix == SLUICE_AFFIX_NONE) {
+	if (entry->predicate.wildcard.found_affix == SLUICE_AFFIX_NONE) {
 		list_drop(index->list, &index->list_count, entry);
 		return;
 	}
 	bucket_drop(entries, entry);
-	length_drop(&index->lengths[entry->affix], entry->piece);
+	length_drop(&index->lengths[entry->predicate.wildcard.found_affix],
+	            entry->predicate.wildcard.found_length);
 	filter_release(entries, index);
 }
 

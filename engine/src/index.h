@@ -103,13 +103,11 @@ struct sluice_entry {
 			uint32_t capacity;
 		} postings; /* where there were ever several */
 	};
-	uint64_t bucket;  /* of a wildcard with postings: the hash of the piece that finds it */
 	uint32_t refs;    /* alternatives of rules that are this */
 	uint32_t list_at; /* its place in its node's list, its bucket, or that of ABSENT ones */
-	uint16_t piece;   /* of a wildcard: the length of that piece … */
-	uint8_t affix;    /* … and of which kind it is */
 	bool several;     /* `postings` is in use */
-	struct sluice_predicate predicate; /* operands stand behind it in the same block */
+	/* Only as much of it as the operator uses; behind it, in the same block, what it points to. */
+	struct sluice_predicate predicate;
 };
 
 static inline const struct sluice_posting *sluice_entry_postings(const struct sluice_entry *entry)

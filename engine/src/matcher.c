@@ -67,13 +67,13 @@ static void *cut(char **room, size_t count, size_t size)
 {
 	void *piece = *room;
 
-	*room += (count * size + 15) & ~(size_t)15;
+	*room += (count * size + 7) & ~(size_t)7;
 	return piece;
 }
 
 static size_t padded(size_t count, size_t size)
 {
-	return (count * size + 15) & ~(size_t)15;
+	return (count * size + 7) & ~(size_t)7;
 }
 
 /* What an alternative takes in a clause: its entry and, behind all of these, its id. */
@@ -81,32 +81,36 @@ enum { CLAUSE_ENTRY = sizeof(struct sluice_entry *) + sizeof(uint32_t) };
 
 static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_pattern *pattern)
 {
-	size_t entries = 0, indexes = 0;
+	size_t entries = 0, indexes = 0, absents = 0;
 
-	for (size_t i = 0; i < pattern->field_count; i++)
+	for (size_t i = 0; i < pattern->field_count; i++) {
 		entries += padded(pattern->fields[i].alternative_count, CLAUSE_ENTRY);
+		if (pattern->fields[i].absent)
+			absents = pattern->field_count;
+	}
 	for (size_t i = 0; i < pattern->conjunction_count; i++)
 		indexes += pattern->conjunctions[i].field_count;
 
 	size_t bytes = padded(1, sizeof(struct sluice_rule_set)) +
 	               padded(pattern->field_count, sizeof(struct sluice_clause)) +
 	               padded(pattern->conjunction_count, sizeof(struct sluice_conj)) +
-	               padded(pattern->field_count, sizeof(struct sluice_entry *)) + entries +
+	               padded(absents, sizeof(struct sluice_entry *)) + entries +
 	               padded(indexes, sizeof(uint16_t));
-	char *room = calloc(1, bytes);
+	char *room = bytes <= UINT32_MAX ? calloc(1, bytes) : NULL;
 	if (!room)
 		return NULL;
 
 	struct sluice_rule_set *set = cut(&room, 1, sizeof(*set));
 	set->id = id;
 	set->mark = UINT32_MAX;
-	set->bytes = bytes;
-	set->metadata = pattern->metadata;
-	set->clause_count = (uint32_t)pattern->field_count;
-	set->conj_count = (uint32_t)pattern->conjunction_count;
+	set->bytes = (uint32_t)bytes;
+	set->metadata = (uint16_t)pattern->metadata;
+	set->clause_count = (uint16_t)pattern->field_count;
+	set->conj_count = (uint16_t)pattern->conjunction_count;
 	set->clauses = cut(&room, pattern->field_count, sizeof(*set->clauses));
 	set->conjs = cut(&room, pattern->conjunction_count, sizeof(*set->conjs));
-	set->absents = cut(&room, pattern->field_count, sizeof(struct sluice_entry *));
+	if (absents)
+		set->absents = cut(&room, absents, sizeof(struct sluice_entry *));
 	for (size_t i = 0; i < pattern->field_count; i++) {
 		set->clauses[i].entries =
 		        cut(&room, pattern->fields[i].alternative_count, CLAUSE_ENTRY);
@@ -203,7 +207,7 @@ static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 	else
 		for (uint16_t i = 0; i < conj->clause_count; i++)
 			slots += set->clauses[conj->clauses[i]].entry_count;
-	conj->slots = calloc(slots, sizeof(*conj->slots));
+	conj->slots = slots == 1 ? &conj->slot : calloc(slots, sizeof(*conj->slots));
 	if (!conj->slots || (slots > 1 && !sluice_ids_take(&matcher->conj_ids, &conj->id)))
 		return false;
 
@@ -221,7 +225,8 @@ static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 			if (!post(matcher, conj, clause->entries[k], posting))
 				return false;
 	}
-	matcher->rule_bytes += slots * sizeof(*conj->slots);
+	if (slots > 1)
+		matcher->rule_bytes += slots * sizeof(*conj->slots);
 	return true;
 }
 
@@ -233,7 +238,8 @@ static void unindex_conj(struct sluice_matcher *matcher, struct sluice_conj *con
 		if (sluice_entry_unpost(&matcher->entries, slot->entry, slot->at, &moved))
 			moved.conj->slots[moved.slot].at = slot->at;
 	}
-	free(conj->slots);
+	if (conj->slots != &conj->slot)
+		free(conj->slots);
 	conj->slots = NULL;
 	if (conj->id != UINT32_MAX)
 		sluice_ids_give(&matcher->conj_ids, conj->id);
@@ -248,7 +254,7 @@ static void set_destroy(struct sluice_matcher *matcher, struct sluice_rule_set *
 		struct sluice_clause *clause = &set->clauses[i];
 		for (uint16_t k = 0; k < clause->entry_count; k++)
 			sluice_entry_release(&matcher->entries, clause->entries[k]);
-		if (set->absents[i])
+		if (set->absents && set->absents[i])
 			sluice_entry_release(&matcher->entries, set->absents[i]);
 		if (clause->node)
 			sluice_path_release(&matcher->trie, clause->node);
@@ -321,7 +327,9 @@ enum sluice_status sluice_matcher_remove(struct sluice_matcher *matcher, uint64_
 		return SLUICE_ERR_NOT_FOUND;
 	matcher->rule_bytes -= set->bytes;
 	for (uint32_t i = 0; i < set->conj_count; i++)
-		matcher->rule_bytes -= set->conjs[i].slot_count * sizeof(struct sluice_conj_slot);
+		if (set->conjs[i].slot_count > 1)
+			matcher->rule_bytes -=
+			        set->conjs[i].slot_count * sizeof(struct sluice_conj_slot);
 	sluice_table_remove(&matcher->rules, id_hash(id), set);
 	give_mark(matcher, set);
 	count_rule(matcher, set, false);

@@ -63,25 +63,27 @@ struct sluice_conj_slot {
 struct sluice_conj {
 	struct sluice_rule_set *set;
 	uint16_t *clauses;              /* in the rule's block */
-	struct sluice_conj_slot *slots; /* owned */
+	struct sluice_conj_slot *slots; /* owned, unless it is `slot` */
+	struct sluice_conj_slot slot;   /* the only one, as of most */
 	uint32_t id; /* its place in a scratch, when it has several slots; else UINT32_MAX */
 	uint32_t slot_count;
 	uint16_t clause_count;
 	bool payload; /* names a field of the payload */
 };
 
-/* A rule in the matcher: one block, slots aside. */
+/* A rule in the matcher: one block, but for slots. */
 struct sluice_rule_set {
 	uint64_t id;
 	uint32_t
 	        mark; /* its place in a scratch, when it has several conjunctions; else UINT32_MAX */
-	unsigned metadata;
+	uint32_t bytes; /* of the block */
+	uint16_t metadata;
+	uint16_t clause_count, conj_count;
 	bool payload; /* any conjunction names a field of the payload */
-	uint32_t clause_count, conj_count;
 	struct sluice_clause *clauses;
 	struct sluice_conj *conjs;
-	struct sluice_entry **absents; /* by clause: its ABSENT entry, or NULL */
-	size_t bytes;
+	struct sluice_entry *
+	        *absents; /* by clause: its ABSENT entry, or NULL; NULL: there is none */
 };
 
 struct sluice_matcher {

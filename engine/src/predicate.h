@@ -56,11 +56,17 @@ struct sluice_cidr {
 struct sluice_wildcard {
 	const struct sluice_str *pieces;
 	size_t piece_count;
+	/* of an entry of the matcher's index: the piece that finds it (index.h) */
+	uint64_t found_by; /* its hash */
+	uint16_t found_length;
+	uint8_t found_affix;
 };
 
 struct sluice_predicate {
 	enum sluice_operator op;
 	struct sluice_str text;
+	struct sluice_str
+	        source; /* the alternative as it stands in the pattern: for explain and errors */
 	union {
 		struct sluice_number number;
 		struct sluice_range range;
@@ -71,8 +77,6 @@ struct sluice_predicate {
 			size_t count;
 		} but;
 	};
-	struct sluice_str
-	        source; /* the alternative as it stands in the pattern: for explain and errors */
 };
 
 /* A leaf's value as predicates see it. */
