@@ -465,21 +465,19 @@ bool sluice_verify(struct sluice_scratch *scratch, const struct sluice_conj *con
 
 	if (conj->payload && !scratch->object)
 		return false;
+	/* it was found through an entry of its only clause, which the event matches */
+	if (conj->clause_count == 1)
+		return true;
 	if (!sluice_charge(scratch, conj->clause_count))
 		return false;
-	/* what a check can tell needs no look at entries */
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
+		/* what a check can tell needs no look at entries */
 		if (!sluice_check_passes(&scratch->leaves, clause->check, clause->operand))
 			return false;
-	}
-	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
-		if (sluice_leaves_first(&scratch->leaves, clause->node) == SLUICE_NO_LEAF) {
-			if (!clause->absent)
-				return false;
+		if (clause->absent &&
+		    sluice_leaves_first(&scratch->leaves, clause->node) == SLUICE_NO_LEAF)
 			continue;
-		}
 		absences |= clause->absent;
 		uint32_t id = clause_match(scratch, clause);
 		if (id != SLUICE_NO_LEAF)
