@@ -11,16 +11,6 @@ enum {
 	MIN_FILL = 1,    /* entries a line: below, lines are taken away */
 };
 
-static sluice_slot slot_of(uint64_t hash, const void *entry)
-{
-	return (hash & SLUICE_SLOT_TAG) | (uint64_t)(uintptr_t)entry;
-}
-
-static void *entry_of(sluice_slot slot)
-{
-	return (void *)(uintptr_t)(slot & SLUICE_SLOT_POINTER);
-}
-
 /* --- chains of lines --- */
 
 /* Lines at hand to make chains of, linked by `next`. */
@@ -51,13 +41,14 @@ static void pool_finish(struct sluice_table *table, struct pool *pool)
 		free(line);
 }
 
-/* Puts a slot into the chain that begins here. False when it needs a line and the pool has none. */
-static bool chain_add(struct sluice_line *line, sluice_slot slot, struct pool *pool)
+/* Puts an entry into the chain that begins here. False when it needs a line and the pool has none. */
+static bool chain_add(struct sluice_line *line, uint16_t tag, void *entry, struct pool *pool)
 {
 	for (;;) {
 		for (unsigned i = 0; i < SLUICE_LINE_SLOTS; i++)
-			if (!line->slots[i]) {
-				line->slots[i] = slot;
+			if (!line->tags[i]) {
+				line->tags[i] = tag;
+				line->slots[i] = entry;
 				return true;
 			}
 		if (!line->next && !(line->next = pool_take(pool)))
@@ -66,41 +57,44 @@ static bool chain_add(struct sluice_line *line, sluice_slot slot, struct pool *p
 	}
 }
 
-/* Takes the last slot of the chain away and returns it; frees a line that is empty then. */
-static sluice_slot chain_pop(struct sluice_table *table, struct sluice_line *line)
+/* Lets the last entry of the chain take the place of this one; frees a line that is empty then. */
+static void chain_drop(struct sluice_table *table, struct sluice_line *home,
+                       struct sluice_line *line, unsigned slot)
 {
 	struct sluice_line **link = NULL;
+	struct sluice_line *end = home;
 	unsigned last = SLUICE_LINE_SLOTS - 1;
 
-	while (line->next) {
-		link = &line->next;
-		line = line->next;
+	while (end->next) {
+		link = &end->next;
+		end = end->next;
 	}
-	while (!line->slots[last])
+	while (!end->tags[last])
 		last--;
-	sluice_slot slot = line->slots[last];
-	line->slots[last] = 0;
+	line->tags[slot] = end->tags[last];
+	line->slots[slot] = end->slots[last];
+	end->tags[last] = 0;
+	end->slots[last] = NULL;
 	if (last == 0 && link) {
-		free(line);
+		free(end);
 		*link = NULL;
 		table->overflow--;
 	}
-	return slot;
 }
 
 /*
- * Deals the chain's slots to where their homes are now; the chain's lines, but the first, go into the
- * pool as they are read. So the pool always has a line where one is needed: what is dealt until then
- * fitted into as many lines as were read, and one more that is at home.
+ * Deals the chain's entries to where their homes are now; the chain's lines, but the first, go into
+ * the pool as they are read. So the pool always has a line where one is needed: what is dealt until
+ * then fitted into as many lines as were read, and one more that is at home.
  */
 static void deal(struct sluice_table *table, struct sluice_line chain, struct pool *pool)
 {
 	for (;;) {
-		for (unsigned i = 0; i < SLUICE_LINE_SLOTS && chain.slots[i]; i++) {
-			uint64_t hash = table->hash_of(entry_of(chain.slots[i]));
+		for (unsigned i = 0; i < SLUICE_LINE_SLOTS && chain.tags[i]; i++) {
+			uint64_t hash = table->hash_of(chain.slots[i]);
 			size_t home = sluice_table_home(table, hash);
-			bool dealt =
-			        chain_add(sluice_table_line(table, home), chain.slots[i], pool);
+			bool dealt = chain_add(sluice_table_line(table, home), chain.tags[i],
+			                       chain.slots[i], pool);
 			assert(dealt);
 			(void)dealt;
 		}
@@ -209,12 +203,12 @@ bool sluice_table_insert(struct sluice_table *table, uint64_t hash, void *entry)
 		return false;
 	}
 	struct sluice_line *line = sluice_table_line(table, sluice_table_home(table, hash));
-	if (!chain_add(line, slot_of(hash, entry), &pool)) {
+	if (!chain_add(line, sluice_table_tag(hash), entry, &pool)) {
 		pool.lines = calloc(1, sizeof(*pool.lines));
 		if (!pool.lines)
 			return false;
 		table->overflow++;
-		chain_add(line, slot_of(hash, entry), &pool);
+		chain_add(line, sluice_table_tag(hash), entry, &pool);
 	}
 	table->used++;
 	return true;
@@ -226,16 +220,12 @@ void sluice_table_remove(struct sluice_table *table, uint64_t hash, const void *
 	struct sluice_line *line = home;
 	unsigned at = 0;
 
-	while (entry_of(line->slots[at]) != entry)
+	while (line->slots[at] != entry)
 		if (++at == SLUICE_LINE_SLOTS) {
 			line = line->next;
 			at = 0;
 		}
-	/* the last slot of the chain takes its place, unless it is that itself */
-	sluice_slot gone = line->slots[at];
-	sluice_slot last = chain_pop(table, home);
-	if (last != gone)
-		line->slots[at] = last;
+	chain_drop(table, home, line, at);
 	table->used--;
 	if (table->used == 0)
 		sluice_table_finish(table);
@@ -265,6 +255,6 @@ void sluice_table_each(const struct sluice_table *table, void (*fn)(void *arg, v
 	for (size_t i = 0; i < table->lines; i++)
 		for (const struct sluice_line *line = sluice_table_line(table, i); line;
 		     line = line->next)
-			for (unsigned at = 0; at < SLUICE_LINE_SLOTS && line->slots[at]; at++)
-				fn(arg, entry_of(line->slots[at]));
+			for (unsigned at = 0; at < SLUICE_LINE_SLOTS && line->tags[at]; at++)
+				fn(arg, line->slots[at]);
 }

@@ -3,22 +3,23 @@
  * A set of pointers by hash, which grows and shrinks by a line of the cache at a time (linear
  * hashing: Litwin 1980).
  *
- *	line      [ slot | slot | slot | – | – | – | – | next ]   64 bytes; next: a line of the same
- *	                                                          home, where seven are too few
- *	segments  [ line 0 … line 1023 ] [ line 1024 … ] …        reached through a directory
+ *	line      [ tags of the slots ][ slot | slot | slot | – | – ][ next ]     64 bytes
+ *	segments  [ line 0 … line 1023 ] [ line 1024 … ] …   reached through a directory
+ *
+ * next is a line of the same home, where five slots are too few. A tag is 15 bits of the hash, and 0
+ * where the slot is free: one comparison of all tags says which slots are worth a look, mostly none
+ * or the one that is asked for.
  *
  * With n lines, 2^k ≤ n < 2^(k+1), a hash's home is its lowest k + 1 bits, or k bits where that line
- * does not exist yet. At every fourth insert a line is added, n, and what is at line n - 2^k is
+ * does not exist yet. At every third insert a line is added, n, and what is at line n - 2^k is
  * parted between the two: O(1) at worst, but for a segment's allocation. Nothing is ever moved as a
  * whole, nor given back as a whole: a table that doubled freed 16 MB at once when it had a million
  * entries, and no event was matched for 11 ms.
  *
- * A slot is one word: the pointer, and above its 48 bits the first 16 of the hash, so that nearly
- * nothing but what is asked for is looked at. (No system gives a program addresses past 47 bits
- * that did not ask for them.) The hash of an entry that has to move is asked of the table's owner.
- * The table knows nothing of what it points to: equality is the caller's, entry by entry.
+ * The hash of an entry that has to move is asked of the table's owner. The table knows nothing of
+ * what it points to: equality is the caller's, entry by entry.
  *
- * A look-up reads the directory and, mostly, one line: four slots of seven are in use on average.
+ * A look-up reads the directory and, mostly, one line: three slots of five are in use on average.
  */
 #ifndef SLUICE_TABLE_H
 #define SLUICE_TABLE_H
@@ -27,30 +28,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A tag and a pointer; 0: free. */
-typedef uint64_t sluice_slot;
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SLUICE_SLOT_TAG UINT64_C(0) /* it would hide pointers from the search for leaks */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLUICE_SLOT_TAG UINT64_C(0)
+#if defined(__SSE2__) && !defined(SLUICE_PORTABLE)
+#include <emmintrin.h>
 #endif
-#endif
-#ifndef SLUICE_SLOT_TAG
-#define SLUICE_SLOT_TAG UINT64_C(0xFFFF000000000000)
-#endif
-#define SLUICE_SLOT_POINTER (~SLUICE_SLOT_TAG)
 
 enum {
-	SLUICE_LINE_SLOTS = 7,
-	SLUICE_LINE_FILL = 4,     /* entries a line, on average */
+	SLUICE_LINE_SLOTS = 5,
+	SLUICE_LINE_FILL = 3,     /* entries a line, on average */
 	SLUICE_SEGMENT_BITS = 10, /* lines, as a power of two */
 };
 
 struct sluice_line {
-	sluice_slot slots[SLUICE_LINE_SLOTS]; /* those in use come first */
-	struct sluice_line *next;             /* owned */
+	uint16_t tags[8];               /* of the slots; the rest is 0 */
+	void *slots[SLUICE_LINE_SLOTS]; /* those in use come first */
+	struct sluice_line *next;       /* owned */
 };
 
 struct sluice_table {
@@ -99,42 +90,54 @@ static inline void sluice_table_prefetch(const struct sluice_table *table, uint6
 		__builtin_prefetch(sluice_table_line(table, sluice_table_home(table, hash)));
 }
 
+static inline uint16_t sluice_table_tag(uint64_t hash)
+{
+	return (uint16_t)(hash >> 48 | 1);
+}
+
+/* Two bits for each slot of the line that has the tag. */
+static inline uint32_t sluice_line_find(const struct sluice_line *line, uint16_t tag)
+{
+#if defined(__SSE2__) && !defined(SLUICE_PORTABLE)
+	__m128i tags = _mm_loadu_si128((const __m128i *)(const void *)line->tags);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi16(tags, _mm_set1_epi16((short)tag)));
+#else
+	uint32_t found = 0;
+
+	for (unsigned i = 0; i < SLUICE_LINE_SLOTS; i++)
+		found |= (uint32_t)(line->tags[i] == tag) << 2 * i;
+	return found;
+#endif
+}
+
 /*
- * Walks the entries whose hash is this, or begins as it does: start with a zeroed cursor, call
- * until NULL. The table must not change meanwhile.
+ * Walks the entries whose hash is this, or has the same tag: start with a zeroed cursor, call until
+ * NULL. The table must not change meanwhile.
  */
 struct sluice_cursor {
 	const struct sluice_line *line; /* NULL: not begun */
-	unsigned slot;
+	uint32_t found;                 /* slots of it that are still to be given out */
 };
 
 static inline void *sluice_table_next(const struct sluice_table *table, uint64_t hash,
                                       struct sluice_cursor *cursor)
 {
-	const struct sluice_line *line = cursor->line;
-	unsigned at = cursor->slot;
-
-	if (!line) {
+	if (!cursor->line) {
 		if (!table->lines)
 			return NULL;
-		line = sluice_table_line(table, sluice_table_home(table, hash));
+		cursor->line = sluice_table_line(table, sluice_table_home(table, hash));
+		cursor->found = sluice_line_find(cursor->line, sluice_table_tag(hash));
 	}
-	for (;;) {
-		for (; at < SLUICE_LINE_SLOTS; at++) {
-			sluice_slot slot = line->slots[at];
-			if (!slot)
-				return NULL; /* lines fill from the front, one by one */
-			if (((slot ^ hash) & SLUICE_SLOT_TAG) == 0) {
-				cursor->line = line;
-				cursor->slot = at + 1;
-				return (void *)(uintptr_t)(slot & SLUICE_SLOT_POINTER);
-			}
-		}
-		if (!line->next)
+	while (!cursor->found) {
+		if (!cursor->line->next)
 			return NULL;
-		line = line->next;
-		at = 0;
+		cursor->line = cursor->line->next;
+		cursor->found = sluice_line_find(cursor->line, sluice_table_tag(hash));
 	}
+	unsigned slot = (unsigned)__builtin_ctz(cursor->found) / 2;
+	cursor->found &= ~(UINT32_C(3) << 2 * slot);
+	return cursor->line->slots[slot];
 }
 
 #endif
