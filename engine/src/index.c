@@ -7,119 +7,22 @@
 #include "address.h"
 #include "index_key.h"
 
-/* --- entries: a deep copy of a predicate in one block --- */
-
-/* How much of a predicate an operator uses. Of most it is the text; its source is not kept. */
-static size_t used_size(enum sluice_operator op)
-{
-	switch (op) {
-	case SLUICE_OP_NUMBER:
-		return offsetof(struct sluice_predicate, number) + sizeof(struct sluice_number);
-	case SLUICE_OP_CIDR:
-		return offsetof(struct sluice_predicate, cidr) + sizeof(struct sluice_cidr);
-	case SLUICE_OP_NUMERIC:
-	case SLUICE_OP_WILDCARD:
-	case SLUICE_OP_BUT:
-		return sizeof(struct sluice_predicate);
-	default:
-		return offsetof(struct sluice_predicate, source);
-	}
-}
-
-/* Whether entries are told apart by their source, since their operands are many. */
-static bool keeps_source(enum sluice_operator op)
-{
-	return op == SLUICE_OP_NUMERIC || op == SLUICE_OP_WILDCARD || op == SLUICE_OP_BUT;
-}
+/* --- entries --- */
 
 static size_t padded(size_t size)
 {
 	return (size + 7) & ~(size_t)7;
 }
 
-/* Bytes of what a predicate points to: arrays first, so that they are aligned, then texts. */
-static size_t copy_size(const struct sluice_predicate *predicate)
+/* Where in its block what an entry's predicate points to begins. */
+static size_t room_at(enum sluice_operator op)
 {
-	size_t size = predicate->text.len;
-
-	if (keeps_source(predicate->op))
-		size += predicate->source.len;
-	switch (predicate->op) {
-	case SLUICE_OP_NUMBER:
-		size += predicate->number.tail.len;
-		break;
-	case SLUICE_OP_NUMERIC:
-		size += predicate->range.lower.tail.len + predicate->range.upper.tail.len;
-		break;
-	case SLUICE_OP_WILDCARD:
-		size += predicate->wildcard.piece_count * sizeof(struct sluice_str);
-		for (size_t i = 0; i < predicate->wildcard.piece_count; i++)
-			size += predicate->wildcard.pieces[i].len;
-		break;
-	case SLUICE_OP_BUT:
-		size += predicate->but.count * sizeof(struct sluice_predicate);
-		for (size_t i = 0; i < predicate->but.count; i++)
-			size += padded(copy_size(&predicate->but.list[i]));
-		break;
-	default:
-		break;
-	}
-	return size;
+	return padded(offsetof(struct sluice_entry, predicate) + sluice_predicate_used(op));
 }
 
 static size_t entry_bytes(const struct sluice_predicate *predicate)
 {
-	return padded(offsetof(struct sluice_entry, predicate) + used_size(predicate->op)) +
-	       copy_size(predicate);
-}
-
-static void copy_text(struct sluice_str *text, char **room)
-{
-	if (text->len)
-		memcpy(*room, text->data, text->len);
-	text->data = *room;
-	*room += text->len;
-}
-
-/* Copies what the predicate `to`, a plain copy, points to into room (copy_size bytes, aligned). */
-static void copy_into(struct sluice_predicate *to, char *room)
-{
-	if (to->op == SLUICE_OP_WILDCARD) {
-		struct sluice_str *pieces = (struct sluice_str *)(void *)room;
-		room += to->wildcard.piece_count * sizeof(*pieces);
-		for (size_t i = 0; i < to->wildcard.piece_count; i++) {
-			pieces[i] = to->wildcard.pieces[i];
-			copy_text(&pieces[i], &room);
-		}
-		to->wildcard.pieces = pieces;
-	} else if (to->op == SLUICE_OP_BUT) {
-		struct sluice_predicate *list = (struct sluice_predicate *)(void *)room;
-		room += to->but.count * sizeof(*list);
-		for (size_t i = 0; i < to->but.count; i++) {
-			list[i] = to->but.list[i];
-			copy_into(&list[i], room);
-			room += padded(copy_size(&list[i]));
-		}
-		to->but.list = list;
-	} else if (to->op == SLUICE_OP_NUMBER) {
-		copy_text(&to->number.tail, &room);
-	} else if (to->op == SLUICE_OP_NUMERIC) {
-		copy_text(&to->range.lower.tail, &room);
-		copy_text(&to->range.upper.tail, &room);
-	}
-	copy_text(&to->text, &room);
-	if (keeps_source(to->op))
-		copy_text(&to->source, &room);
-}
-
-/* A fresh entry's predicate. */
-static void copy_predicate(struct sluice_entry *entry, const struct sluice_predicate *from)
-{
-	size_t used = used_size(from->op);
-
-	memcpy(&entry->predicate, from, used);
-	copy_into(&entry->predicate,
-	          (char *)entry + padded(offsetof(struct sluice_entry, predicate) + used));
+	return room_at(predicate->op) + sluice_predicate_copy_size(predicate);
 }
 
 /* Whether two predicates match the same, as far as their operands show it. */
@@ -235,7 +138,7 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	entry = calloc(1, entry_bytes(predicate));
 	if (!entry)
 		goto error_index;
-	copy_predicate(entry, predicate);
+	sluice_predicate_copy(&entry->predicate, predicate, (char *)entry + room_at(predicate->op));
 	entry->node = node;
 	entry->hash = hash;
 	entry->refs = 1;
@@ -455,65 +358,6 @@ static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *ent
 	free(bucket);
 }
 
-/* A piece of a wildcard, and how many events it is expected to find it for, in no unit. */
-struct piece {
-	uint64_t hash;
-	enum sluice_affix affix;
-	uint32_t length;
-	double cost;
-};
-
-static void consider(const struct sluice_entries *entries, struct piece *best, uint64_t hash,
-                     enum sluice_affix affix, size_t length)
-{
-	const struct sluice_bucket *bucket = sluice_bucket_find(entries, hash);
-	double cost = bucket ? bucket->count + 1 : 1;
-
-	for (size_t i = 0; i < length && i < 8; i++)
-		cost /= 3;
-	/* an inner piece may stand anywhere, so more strings have it */
-	if (affix == SLUICE_AFFIX_WILD_INNER)
-		cost *= 4;
-	if (best->affix == SLUICE_AFFIX_NONE || cost < best->cost)
-		*best = (struct piece){ hash, affix, (uint32_t)length, cost };
-}
-
-/* The piece that the wildcard is best found by; affix NONE when it has none. */
-static struct piece choose_piece(const struct sluice_entries *entries,
-                                 const struct sluice_entry *entry)
-{
-	enum { MAX_LOOKED_AT = 64 };
-	const struct sluice_wildcard *wildcard = &entry->predicate.wildcard;
-	const struct sluice_path_node *node = entry->node;
-	struct sluice_str first = wildcard->pieces[0];
-	struct sluice_str last = wildcard->pieces[wildcard->piece_count - 1];
-	struct piece best = { .affix = SLUICE_AFFIX_NONE };
-	size_t looked_at = 0;
-
-	if (first.len && first.len <= UINT16_MAX) {
-		struct sluice_walk walk = { node->seed, 0 };
-		unsigned kind = sluice_key_piece_kind(SLUICE_AFFIX_WILD_PREFIX);
-		consider(entries, &best, sluice_key_beginning(&walk, first, first.len, kind),
-		         SLUICE_AFFIX_WILD_PREFIX, first.len);
-	}
-	if (wildcard->piece_count > 1 && last.len && last.len <= UINT16_MAX) {
-		struct sluice_walk walk = { node->seed, 0 };
-		unsigned kind = sluice_key_piece_kind(SLUICE_AFFIX_WILD_SUFFIX);
-		consider(entries, &best, sluice_key_end(&walk, last, last.len, kind),
-		         SLUICE_AFFIX_WILD_SUFFIX, last.len);
-	}
-	for (size_t i = 1; i + 1 < wildcard->piece_count; i++) {
-		struct sluice_str piece = wildcard->pieces[i];
-		size_t length = piece.len < SLUICE_INNER_BYTES ? piece.len : SLUICE_INNER_BYTES;
-		for (size_t at = 0; length && at + length <= piece.len; at++)
-			if (looked_at++ < MAX_LOOKED_AT)
-				consider(entries, &best,
-				         sluice_key_inner(node, piece.data + at, length),
-				         SLUICE_AFFIX_WILD_INNER, length);
-	}
-	return best;
-}
-
 enum { FILTER_WORDS = (1 << SLUICE_INNER_FILTER_BITS) / 64 };
 
 /* Bits stay until no inner piece is left. */
@@ -543,7 +387,7 @@ static void filter_release(struct sluice_entries *entries, struct sluice_index *
 static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
-	struct piece piece = choose_piece(entries, entry);
+	struct sluice_piece piece = sluice_piece_choose(entries, entry);
 
 	entry->predicate.wildcard.found_affix = (uint8_t)piece.affix;
 	entry->predicate.wildcard.found_length = (uint16_t)piece.length;

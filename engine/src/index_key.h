@@ -81,6 +81,18 @@ static inline uint64_t sluice_key_inner(const struct sluice_path_node *node, con
 	                       SLUICE_HASH_B ^ length);
 }
 
+/* A piece of a wildcard, and how many events it is expected to find it for, in no unit. */
+struct sluice_piece {
+	uint64_t hash;
+	enum sluice_affix affix; /* SLUICE_AFFIX_NONE: there is none */
+	uint32_t length;
+	double cost;
+};
+
+/* The piece that a wildcard is best found by: a long one, that finds few others. */
+struct sluice_piece sluice_piece_choose(const struct sluice_entries *entries,
+                                        const struct sluice_entry *entry);
+
 /* The place of an inner piece in its path's filter. */
 static inline uint64_t *sluice_key_filter(const struct sluice_index *index, uint64_t hash,
                                           uint64_t *bit)

@@ -59,6 +59,7 @@ struct sluice_place {
 	double number;  /* about the one number there; NaN when it can't be told, +inf when none */
 	uint32_t epoch; /* the event this is about; of another event: nothing is here */
 	uint32_t first, last;
+	uint32_t value; /* the entry that is the value of the only leaf; UINT32_MAX: none is */
 };
 
 struct sluice_leaves {
@@ -100,9 +101,9 @@ static inline struct sluice_leaf *sluice_leaves_add(struct sluice_leaves *leaves
 	leaf->element = element;
 	leaf->next = SLUICE_NO_LEAF;
 	if (place->epoch != leaves->epoch)
-		*place = (struct sluice_place){ .number = HUGE_VAL,
-			                        .epoch = leaves->epoch,
-			                        .first = id };
+		*place = (struct sluice_place){
+			.number = HUGE_VAL, .epoch = leaves->epoch, .first = id, .value = UINT32_MAX
+		};
 	else
 		leaves->leaves[place->last].next = id;
 	place->last = id;

@@ -285,8 +285,12 @@ static void look_at_postings(struct sluice_scratch *scratch, const struct sluice
 	for (; posting < end; posting++) {
 		if (!sluice_check_passes(&scratch->leaves, posting->check, posting->operand))
 			continue;
-		__builtin_prefetch(posting->conj);
-		__builtin_prefetch((const char *)posting->conj - 64);
+		/* its rule's block: the clauses stand before it, their entries behind */
+		const char *conj = (const char *)posting->conj;
+		__builtin_prefetch(conj - 128);
+		__builtin_prefetch(conj - 64);
+		__builtin_prefetch(conj);
+		__builtin_prefetch(conj + 64);
 		scratch->candidates[scratch->candidate_count++] = posting->conj;
 		if (scratch->candidate_count == SLUICE_CANDIDATES)
 			verify_candidates(scratch);
@@ -319,6 +323,8 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
 
+	if (sluice_entry_is_value(entry))
+		scratch->leaves.places[entry->node->id].value = entry->id;
 	/* one that leads nowhere needs no mark, unless it is a value's */
 	if (!entry->several && !sluice_entry_is_value(entry) &&
 	    !sluice_check_passes(&scratch->leaves, entry->posting.check, entry->posting.operand))

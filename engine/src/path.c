@@ -31,6 +31,14 @@ struct sluice_path_node *sluice_path_walk(const struct sluice_path_trie *trie,
 	return (struct sluice_path_node *)from;
 }
 
+/* A key whose first segment is empty begins with its end, or with a dot. */
+static uint64_t first_bits(struct sluice_str segment)
+{
+	if (segment.len == 0)
+		return sluice_path_first_bit('"') | sluice_path_first_bit('.');
+	return sluice_path_first_bit((unsigned char)segment.data[0]);
+}
+
 static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
                                             struct sluice_path_node *parent,
                                             const struct sluice_segment *segment)
@@ -60,6 +68,7 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 	if (parent) {
 		parent->children++;
 		parent->child_filter |= sluice_path_bit(segment->text);
+		parent->child_firsts |= first_bits(segment->text);
 	}
 	trie->bytes += size;
 	return node;
@@ -102,7 +111,7 @@ static void prune(struct sluice_path_trie *trie, struct sluice_path_node *node)
 		sluice_ids_give(&trie->ids, node->id);
 		trie->bytes -= sizeof(*node) + node->segment_len;
 		if (--parent->children == 0)
-			parent->child_filter = 0;
+			parent->child_filter = parent->child_firsts = 0;
 		free(node);
 		node = parent;
 	}

@@ -37,6 +37,7 @@ struct sluice_path_node {
 	struct sluice_path_node *parent;
 	uint64_t head, tail;   /* of the segment */
 	uint64_t child_filter; /* a bit for each child, or one that was */
+	uint64_t child_firsts; /* the same, for what a key that leads to one begins with */
 	uint64_t seed;         /* of its children's hashes */
 	struct sluice_index
 	        *index;   /* what is looked up for a leaf here (index.h); NULL while nothing is */
@@ -104,6 +105,12 @@ static inline uint64_t sluice_path_bit(struct sluice_str segment)
 	unsigned first = segment.len ? (unsigned char)segment.data[0] : 0;
 
 	return UINT64_C(1) << ((first + (unsigned)segment.len * 7) & 63);
+}
+
+/* The bit for the byte behind a key's opening quote. */
+static inline uint64_t sluice_path_first_bit(unsigned char byte)
+{
+	return UINT64_C(1) << (byte & 63);
 }
 
 /* The child of a node, or NULL. */

@@ -91,6 +91,17 @@ struct sluice_value {
 bool sluice_predicate_matches(const struct sluice_predicate *predicate,
                               const struct sluice_value *value);
 
+/*
+ * Copies of predicates, for the matcher: only as much of the struct as the operator uses, and what that
+ * points to. Of most operators it is the text; the source is kept where entries are told apart by it.
+ */
+size_t sluice_predicate_used(enum sluice_operator op);
+/* Bytes of what the predicate points to. */
+size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate);
+/* `to` has room for what is used, `room` (aligned to 8) for copy_size bytes; owned by the caller. */
+void sluice_predicate_copy(struct sluice_predicate *to, const struct sluice_predicate *from,
+                           char *room);
+
 /* One field of a pattern as spelled there. All pointers live in the pattern's arena. */
 struct sluice_field {
 	struct sluice_str path; /* dotted: "detail.state", "$mqtt.topic" */

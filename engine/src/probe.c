@@ -92,10 +92,11 @@ static void answer_all(struct sluice_probe *probe)
 	probe->query_count = 0;
 }
 
+/* Lines of a table that is in the cache anyway: waiting for others would be dearer. */
+enum { SMALL = 1024 };
+
 static void ask(const struct prober *p, uint64_t hash, unsigned kind, struct sluice_str part)
 {
-	/* lines of a table that is in the cache anyway: waiting for others would be dearer */
-	enum { SMALL = 1024 };
 	struct sluice_probe *probe = p->probe;
 	const struct sluice_table *table = table_of(probe, (uint8_t)kind);
 	struct sluice_query *query = &probe->queries[probe->query_count];
@@ -303,6 +304,27 @@ static void probe_rest(const struct prober *p, const struct sluice_index *index)
 		try_each(probe, p->leaf_id, index->list, index->list_count);
 }
 
+/* ask for a whole string, which is what is asked for most. */
+static void ask_string(const struct prober *p, uint64_t hash, struct sluice_str text)
+{
+	struct sluice_probe *probe = p->probe;
+	const struct sluice_table *table = &probe->entries->table;
+	struct sluice_cursor cursor = { 0 };
+	struct sluice_entry *entry;
+
+	if (table->lines >= SMALL) {
+		ask(p, hash, SLUICE_OP_STRING, text);
+		return;
+	}
+	while ((entry = sluice_table_next(table, hash, &cursor)))
+		if (entry->hash == hash && entry->node == p->leaf->node &&
+		    entry->predicate.op == SLUICE_OP_STRING &&
+		    sluice_str_equal(entry->predicate.text, text)) {
+			probe->hit(probe, entry, p->leaf_id);
+			return;
+		}
+}
+
 static void probe_string(const struct prober *p, struct sluice_place *place)
 {
 	struct sluice_str text = p->leaf->value.text;
@@ -315,7 +337,7 @@ static void probe_string(const struct prober *p, struct sluice_place *place)
 		place->bits[SLUICE_BITS_LAST] |= sluice_bit_of_byte(text.data[text.len - 1]);
 	}
 	if (p->leaf->node->index->claimed[SLUICE_OP_STRING])
-		ask(p, hash, SLUICE_OP_STRING, text);
+		ask_string(p, hash, text);
 }
 
 static void probe_number(const struct prober *p, struct sluice_place *place)

@@ -118,39 +118,6 @@ static void pop(struct scanner *s)
 		s->leaves->arrays[frame->array].end = s->leaves->leaf_count;
 }
 
-/* A key, as far as finding its node goes. */
-struct key {
-	struct sluice_str text;
-	bool plain; /* neither escapes nor dots in it */
-};
-
-/* p is behind the opening quote; the result is behind the closing one, or NULL. */
-static inline const unsigned char *lex_key(const unsigned char *p, const unsigned char *begin,
-                                           const unsigned char *end, struct key *key)
-{
-	bool escaped = false;
-
-	if (end - p >= LEX_BLOCK) {
-		lex_block block = lex_load(p);
-		uint64_t special = lex_special(block);
-		if (special) {
-			size_t len = lex_first(special);
-			if (p[len] == '"') {
-				uint64_t before = (special & (0 - special)) - 1;
-				key->text = (struct sluice_str){ (const char *)p, len };
-				key->plain = (lex_dot(block) & before) == 0;
-				return p + len + 1;
-			}
-		}
-	}
-	const unsigned char *behind = lex_string(p, begin, end, &escaped);
-	if (!behind)
-		return NULL;
-	key->text = (struct sluice_str){ (const char *)p, (size_t)(behind - 1 - p) };
-	key->plain = !escaped && !memchr(p, '.', key->text.len);
-	return behind;
-}
-
 static bool is_metadata(const struct scanner *s, const struct sluice_path_node *parent,
                         struct sluice_str key)
 {
@@ -159,26 +126,54 @@ static bool is_metadata(const struct scanner *s, const struct sluice_path_node *
 }
 
 /* The node of a key with dots or, perhaps, escapes. */
-static struct sluice_path_node *odd_member(struct scanner *s, struct sluice_path_node *parent,
-                                           struct sluice_str key)
+static __attribute__((noinline)) struct sluice_path_node *odd_member(
+        struct scanner *s, struct sluice_path_node *parent, struct sluice_str key)
 {
 	if (key.len && memchr(key.data, '\\', key.len))
 		key = decode(s, key);
 	return is_metadata(s, parent, key) ? NULL : sluice_path_walk(s->trie, parent, key);
 }
 
-/* The node that a member stands at, or NULL. Nothing in a payload stands below $mqtt. */
-static inline struct sluice_path_node *member_node(struct scanner *s,
+/*
+ * Passes the key whose opening quote p is behind: the result is behind the closing one, or NULL. The
+ * node that its member stands at, or NULL, goes into *node. Nothing in a payload stands below $mqtt.
+ */
+static ALWAYS_INLINE const unsigned char *scan_key(struct scanner *s,
                                                    struct sluice_path_node *parent,
-                                                   const struct key *key)
+                                                   const unsigned char *p,
+                                                   struct sluice_path_node **node)
 {
-	if (!key->plain)
-		return odd_member(s, parent, key->text);
-	if (!(parent->child_filter & sluice_path_bit(key->text)))
-		return NULL;
-	struct sluice_segment segment = sluice_segment_of(key->text);
-	struct sluice_path_node *node = sluice_path_child(s->trie, parent, &segment);
-	return node && is_metadata(s, parent, key->text) ? NULL : node;
+	bool escaped = false;
+
+	*node = NULL;
+	if (LEX_LIKELY(s->end - p >= LEX_BLOCK)) {
+		lex_block block = lex_load(p);
+		uint64_t special = lex_special(block);
+		size_t len = lex_first(special | UINT64_C(1) << 63);
+		if (LEX_LIKELY(special != 0 && p[len] == '"')) {
+			const unsigned char *behind = p + len + 1;
+			if (!(parent->child_firsts & sluice_path_first_bit(*p)))
+				return behind; /* most keys that no rule names */
+			struct sluice_str key = { (const char *)p, len };
+			if (lex_dot(block) & ((special & (0 - special)) - 1)) {
+				*node = odd_member(s, parent, key);
+				return behind;
+			}
+			if (!(parent->child_filter & sluice_path_bit(key)))
+				return behind;
+			struct sluice_segment segment = sluice_segment_of(key);
+			*node = sluice_path_child(s->trie, parent, &segment);
+			if (*node && is_metadata(s, parent, key))
+				*node = NULL;
+			return behind;
+		}
+	}
+	const unsigned char *behind = lex_long_string(p, s->begin, s->end, &escaped);
+	if (behind)
+		*node = odd_member(
+		        s, parent,
+		        (struct sluice_str){ (const char *)p, (size_t)(behind - 1 - p) });
+	return behind;
 }
 
 /* --- what no rule names --- */
@@ -303,9 +298,8 @@ static ALWAYS_INLINE const unsigned char *scan_scalar(struct scanner *s,
 static const unsigned char *scan_container(struct scanner *s, struct sluice_path_node *node,
                                            const unsigned char *p)
 {
-	const unsigned char *const begin = s->begin, *const end = s->end;
+	const unsigned char *const end = s->end;
 	struct frame *frame;
-	struct key key;
 
 open:
 	frame = push(s, node, *p == '[');
@@ -319,16 +313,15 @@ open:
 member:
 	if (*p != '"')
 		return NULL;
-	p = lex_key(p + 1, begin, end, &key);
+	p = scan_key(s, frame->node, p + 1, &node);
 	if (!p)
 		return NULL;
 	p = lex_gap(p);
 	if (*p != ':')
 		return NULL;
 	p = lex_gap(p + 1);
-	node = member_node(s, frame->node, &key);
 value:
-	if (*p == '{' || *p == '[') {
+	if ((*p | 0x20) == '{') { /* or '[' */
 		/* where no rule names anything below, an object holds no leaf */
 		if (node && (*p == '[' || node->children))
 			goto open;

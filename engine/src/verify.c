@@ -101,9 +101,18 @@ static inline uint32_t clause_match(struct sluice_scratch *scratch,
                                     const struct sluice_clause *clause)
 {
 	const struct sluice_leaves *leaves = &scratch->leaves;
+	const struct sluice_place *place = &leaves->places[clause->node->id];
 	const uint32_t *ids = sluice_clause_ids(clause);
 	uint32_t found = SLUICE_NO_LEAF;
 
+	if (place->epoch != leaves->epoch)
+		return SLUICE_NO_LEAF;
+	if (clause->values && place->first == place->last) {
+		for (uint16_t i = 0; i < clause->entry_count; i++)
+			if (ids[i] == place->value)
+				return place->first;
+		return SLUICE_NO_LEAF;
+	}
 	for (uint16_t i = 0; i < clause->entry_count; i++) {
 		const struct sluice_entry_mark *mark = &scratch->entry_marks[ids[i]];
 		uint32_t id = SLUICE_NO_LEAF; /* of values all were looked up */
