@@ -97,12 +97,12 @@ static double toll(const struct sluice_entry *entry)
 	case SLUICE_OP_CIDR:
 	case SLUICE_OP_MQTT_TOPIC:
 	case SLUICE_OP_WILDCARD:
-		cost = 8;
+		cost = 2;
 		break;
 	case SLUICE_OP_PREFIX:
 	case SLUICE_OP_SUFFIX:
 	case SLUICE_OP_NUMERIC:
-		cost = 4;
+		cost = 1;
 		break;
 	default:
 		return 0;
