@@ -12,6 +12,7 @@ packages_run="mosquitto mosquitto-clients sqlite3"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
 	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base"
 packages_bench="g++ libcjson-dev libsimdjson-dev libcmocka-dev python3"
+packages_arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user"
 packages_brokers="debootstrap debian-archive-keyring util-linux"
 
 say() { printf '%s\n' "$*"; }

@@ -72,9 +72,9 @@ void sluice_table_each(const struct sluice_table *table, void (*fn)(void *arg, v
 
 static inline size_t sluice_table_home(const struct sluice_table *table, uint64_t hash)
 {
-	size_t home = hash & table->mask;
+	size_t home = (size_t)hash & table->mask;
 
-	return home < table->lines ? home : hash & table->mask >> 1;
+	return home < table->lines ? home : home & table->mask >> 1;
 }
 
 static inline struct sluice_line *sluice_table_line(const struct sluice_table *table, size_t line)

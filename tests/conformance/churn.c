@@ -110,8 +110,8 @@ static void run_wave(struct held *held, uint64_t number, size_t rules)
 int main(int argc, char **argv)
 {
 	static struct held held;
-	size_t steps = number_option(argc, argv, "--steps", 100000);
-	size_t rules = number_option(argc, argv, "--rules", 2000);
+	size_t steps = (size_t)number_option(argc, argv, "--steps", 100000);
+	size_t rules = (size_t)number_option(argc, argv, "--rules", 2000);
 	uint64_t wave = number_option(argc, argv, "--from", 0);
 	if (rules < 1 || rules > HELD_RULES / 2) {
 		fprintf(stderr, "churn: --rules takes 1 to %d\n", HELD_RULES / 2);

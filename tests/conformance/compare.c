@@ -52,8 +52,8 @@ static void one_round(struct held *held, struct dice *dice, size_t rules)
 int main(int argc, char **argv)
 {
 	static struct held held;
-	size_t pairs = number_option(argc, argv, "--pairs", 1000000);
-	size_t rules = number_option(argc, argv, "--rules", 200);
+	size_t pairs = (size_t)number_option(argc, argv, "--pairs", 1000000);
+	size_t rules = (size_t)number_option(argc, argv, "--rules", 200);
 	struct dice dice = { number_option(argc, argv, "--seed", 1) };
 	if (rules < 1 || rules >= HELD_RULES) {
 		fprintf(stderr, "compare: --rules takes 1 to %d\n", HELD_RULES - 1);
