@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * An arena is a list of blocks, each twice the size of the one before. Objects are cut from
+ * An arena is a list of blocks, each twice the size of the one before; the first may be made to
+ * fit what is known beforehand. Objects are cut from
  * a block's front, aligned; characters from its back, so that they need no padding:
  *
  *	[header][objects → ...... free ...... ← characters]
@@ -63,6 +64,14 @@ struct sluice_arena *sluice_arena_create(void)
 		return NULL;
 	arena->next_size = FIRST_BLOCK;
 	arena->held = sizeof(*arena);
+	return arena;
+}
+
+struct sluice_arena *sluice_arena_create_for(size_t size)
+{
+	struct sluice_arena *arena = sluice_arena_create();
+	if (arena && size < MAX_BLOCK)
+		arena->next_size = sizeof(struct block) + size;
 	return arena;
 }
 
@@ -140,7 +149,9 @@ static struct block *room(struct sluice_arena *arena, size_t size)
 		block->back = block->size;
 		POISON(block->data, block->size);
 		arena->held += total;
-		if (arena->next_size < MAX_BLOCK)
+		if (arena->next_size < FIRST_BLOCK)
+			arena->next_size = FIRST_BLOCK;
+		else if (arena->next_size < MAX_BLOCK)
 			arena->next_size *= 2;
 	}
 	block->next = arena->used;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "sluice/rule.h"
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "arena.h"
@@ -41,6 +43,7 @@ static enum sluice_status read_pattern(struct sluice_rule *rule, const struct sl
 		                         "a pattern must be an object");
 	status = sluice_pattern_compile(node->raw, &rule->pattern, error);
 	if (!status) {
+		rule->pattern_text = node->raw;
 		rule->metadata |= sluice_pattern_metadata(rule->pattern);
 		return SLUICE_OK;
 	}
@@ -65,12 +68,9 @@ static enum sluice_status read_targets(struct sluice_rule *rule, const struct sl
 	if (node->count > SLUICE_RULE_MAX_TARGETS)
 		return sluice_json_error(node, error, SLUICE_ERR_LIMIT,
 		                         "a rule has at most %d targets", SLUICE_RULE_MAX_TARGETS);
-	rule->targets = sluice_arena_alloc(rule->arena, node->count + 1, sizeof(*rule->targets));
-	if (!rule->targets)
-		return sluice_out_of_memory(error);
 	for (const struct sluice_json *item = node->first; item; item = item->next) {
 		struct sluice_target *target = &rule->targets[rule->target_count++];
-		enum sluice_status status = sluice_target_read(target, item, rule->arena, error);
+		enum sluice_status status = sluice_target_read(target, item, error);
 
 		if (status)
 			return status;
@@ -100,6 +100,7 @@ static enum sluice_status read_state(struct sluice_rule *rule, const struct slui
 	return SLUICE_OK;
 }
 
+/* Fills *rule, whose strings point into the document, and whose targets are the caller's. */
 static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluice_json *node,
                                     struct sluice_error *error)
 {
@@ -130,40 +131,82 @@ static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluic
 	    (status = sluice_member_bool(found[METRICS], &rule->metrics, error)) ||
 	    (status = read_pattern(rule, found[PATTERN], error)))
 		return status;
-	if (found[TARGETS] && (status = read_targets(rule, found[TARGETS], error)))
-		return status;
-	/* Until here they pointed into the document. */
-	rule->name = sluice_arena_str(rule->arena, rule->name);
-	rule->bus = sluice_arena_str(rule->arena, rule->bus);
-	rule->description = sluice_arena_str(rule->arena, rule->description);
-	if (!rule->name.data || !rule->bus.data || (found[DESCRIPTION] && !rule->description.data))
-		return sluice_out_of_memory(error);
-	return SLUICE_OK;
+	return found[TARGETS] ? read_targets(rule, found[TARGETS], error) : SLUICE_OK;
+}
+
+static size_t string_bytes(struct sluice_str string)
+{
+	return string.data ? string.len + 1 : 0;
+}
+
+/* Copies what was read into an arena of just its size. NULL when out of memory. */
+static struct sluice_rule *keep(const struct sluice_rule *read)
+{
+	/* An object may be padded to the alignment of any other. */
+	size_t bytes = sizeof(*read) + alignof(max_align_t) +
+	               read->target_count * sizeof(*read->targets) + alignof(max_align_t) +
+	               string_bytes(read->name) + string_bytes(read->bus) +
+	               string_bytes(read->description) + string_bytes(read->pattern_text);
+	for (size_t i = 0; i < read->target_count; i++)
+		bytes += sluice_target_bytes(&read->targets[i]);
+
+	struct sluice_arena *arena = sluice_arena_create_for(bytes);
+	struct sluice_rule *rule = arena ? sluice_arena_alloc(arena, 1, sizeof(*rule)) : NULL;
+	if (!rule)
+		goto error;
+	*rule = *read;
+	rule->arena = arena;
+	rule->targets = NULL;
+	if (read->target_count > 0) {
+		rule->targets =
+		        sluice_arena_alloc(arena, read->target_count, sizeof(*rule->targets));
+		if (!rule->targets)
+			goto error;
+		memcpy(rule->targets, read->targets, read->target_count * sizeof(*rule->targets));
+	}
+	for (size_t i = 0; i < rule->target_count; i++)
+		if (!sluice_target_keep(&rule->targets[i], arena))
+			goto error;
+	rule->name = sluice_arena_str(arena, rule->name);
+	rule->bus = sluice_arena_str(arena, rule->bus);
+	rule->description = sluice_arena_str(arena, rule->description);
+	rule->pattern_text = sluice_arena_str(arena, rule->pattern_text);
+	if (!rule->name.data || !rule->bus.data || !rule->pattern_text.data ||
+	    (read->description.data && !rule->description.data))
+		goto error;
+	return rule;
+
+error:
+	sluice_arena_destroy(arena);
+	return NULL;
+}
+
+/* The compiled parts. */
+static void finish(struct sluice_rule *rule)
+{
+	for (size_t i = 0; i < rule->target_count; i++)
+		sluice_target_finish(&rule->targets[i]);
+	sluice_pattern_destroy(rule->pattern);
 }
 
 enum sluice_status sluice_rule_from_json(const struct sluice_json *node, struct sluice_rule **rule,
                                          struct sluice_error *error)
 {
-	struct sluice_arena *arena = sluice_arena_create();
-	struct sluice_rule *made = NULL;
-	enum sluice_status status;
+	struct sluice_target targets[SLUICE_RULE_MAX_TARGETS];
+	struct sluice_rule read = { .targets = targets };
 
 	*rule = NULL;
-	if (arena)
-		made = sluice_arena_alloc(arena, 1, sizeof(*made));
-	if (!made) {
-		sluice_arena_destroy(arena);
-		return sluice_out_of_memory(error);
-	}
-	made->arena = arena;
-	status = read_rule(made, node, error);
+	enum sluice_status status = read_rule(&read, node, error);
 	if (status) {
 		sluice_error_rebase(error, node);
-		sluice_rule_destroy(made);
+		finish(&read);
 		return status;
 	}
-	*rule = made;
-	return SLUICE_OK;
+	*rule = keep(&read);
+	if (*rule)
+		return SLUICE_OK;
+	finish(&read);
+	return sluice_out_of_memory(error);
 }
 
 enum sluice_status sluice_rule_parse(struct sluice_str text, struct sluice_rule **rule,
@@ -188,10 +231,16 @@ void sluice_rule_destroy(struct sluice_rule *rule)
 {
 	if (!rule)
 		return;
-	for (size_t i = 0; i < rule->target_count; i++)
-		sluice_target_finish(&rule->targets[i]);
-	sluice_pattern_destroy(rule->pattern);
+	finish(rule);
 	sluice_arena_destroy(rule->arena);
+}
+
+struct sluice_pattern *sluice_rule_take_pattern(struct sluice_rule *rule)
+{
+	struct sluice_pattern *pattern = rule->pattern;
+
+	rule->pattern = NULL;
+	return pattern;
 }
 
 void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf)
@@ -209,7 +258,7 @@ void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf
 	if (rule->metrics)
 		sluice_buffer_append_text(buf, ",\"metrics\":true");
 	sluice_buffer_append_text(buf, ",\"pattern\":");
-	sluice_json_write_compact(buf, sluice_pattern_text(rule->pattern));
+	sluice_json_write_compact(buf, rule->pattern_text);
 	sluice_buffer_append_text(buf, ",\"targets\":[");
 	for (size_t i = 0; i < rule->target_count; i++) {
 		if (i > 0)

@@ -210,25 +210,8 @@ static enum sluice_status read_delivery(struct sluice_target *target,
 	return SLUICE_OK;
 }
 
-/* Until here the strings pointed into the document. */
-static enum sluice_status keep_strings(struct sluice_target *target, struct sluice_arena *arena,
-                                       struct sluice_error *error)
-{
-	struct sluice_str *strings[] = { &target->id, &target->consumer, &target->bus,
-		                         &target->content_type, &target->text };
-
-	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
-		if (!strings[i]->data)
-			continue;
-		*strings[i] = sluice_arena_str(arena, *strings[i]);
-		if (!strings[i]->data)
-			return sluice_out_of_memory(error);
-	}
-	return SLUICE_OK;
-}
-
 enum sluice_status sluice_target_read(struct sluice_target *target, const struct sluice_json *node,
-                                      struct sluice_arena *arena, struct sluice_error *error)
+                                      struct sluice_error *error)
 {
 	const struct sluice_json *found[MEMBERS];
 	enum sluice_status status;
@@ -255,9 +238,45 @@ enum sluice_status sluice_target_read(struct sluice_target *target, const struct
 	status = found[BUS] ? read_bus(target, found, error) : read_delivery(target, found, error);
 	if (!status)
 		status = read_transform(target, found, error);
-	if (!status)
-		status = keep_strings(target, arena, error);
 	return status;
+}
+
+enum { STRINGS = 5 };
+
+static void list_strings(struct sluice_target *target, struct sluice_str *strings[STRINGS])
+{
+	strings[0] = &target->id;
+	strings[1] = &target->consumer;
+	strings[2] = &target->bus;
+	strings[3] = &target->content_type;
+	strings[4] = &target->text;
+}
+
+size_t sluice_target_bytes(const struct sluice_target *target)
+{
+	struct sluice_target copy = *target;
+	struct sluice_str *strings[STRINGS];
+	size_t bytes = 0;
+
+	list_strings(&copy, strings);
+	for (size_t i = 0; i < STRINGS; i++)
+		bytes += strings[i]->data ? strings[i]->len + 1 : 0;
+	return bytes;
+}
+
+bool sluice_target_keep(struct sluice_target *target, struct sluice_arena *arena)
+{
+	struct sluice_str *strings[STRINGS];
+
+	list_strings(target, strings);
+	for (size_t i = 0; i < STRINGS; i++) {
+		if (!strings[i]->data)
+			continue;
+		*strings[i] = sluice_arena_str(arena, *strings[i]);
+		if (!strings[i]->data)
+			return false;
+	}
+	return true;
 }
 
 void sluice_target_finish(struct sluice_target *target)

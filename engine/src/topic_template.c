@@ -10,6 +10,9 @@
  */
 #include "topic_template.h"
 
+#include <stdalign.h>
+#include <stddef.h>
+
 #include "arena.h"
 #include "json_path.h"
 #include "sluice/pattern.h"
@@ -21,8 +24,8 @@ enum piece_kind { LITERAL, RULE, BUS, CONSUMER, TARGET, TOPIC, LEVEL, CLIENT_ID,
 
 struct piece {
 	enum piece_kind kind;
+	uint32_t index;         /* LEVEL: which; PATH: index into paths */
 	struct sluice_str text; /* a literal's characters; a variable as spelled, with its braces */
-	size_t index;           /* LEVEL: which; PATH: index into paths */
 };
 
 struct sluice_topic_template {
@@ -74,7 +77,7 @@ static void flush_literal(struct compiler *compiler)
 }
 
 /* topic[N] */
-static bool read_level(struct sluice_str name, size_t *index)
+static bool read_level(struct sluice_str name, uint32_t *index)
 {
 	if (name.len < 8 || name.len > 12 || memcmp(name.data, "topic[", 6) != 0 ||
 	    name.data[name.len - 1] != ']')
@@ -83,7 +86,7 @@ static bool read_level(struct sluice_str name, size_t *index)
 	for (size_t i = 6; i < name.len - 1; i++) {
 		if (name.data[i] < '0' || name.data[i] > '9')
 			return false;
-		*index = *index * 10 + (size_t)(name.data[i] - '0');
+		*index = *index * 10 + (uint32_t)(name.data[i] - '0');
 	}
 	return true;
 }
@@ -139,7 +142,7 @@ static enum sluice_status add_variable(struct compiler *compiler, size_t open, s
 			        compiler->error, SLUICE_ERR_INVALID, open, NULL,
 			        "correlation data is bytes: it can't be in a topic");
 		piece.kind = PATH;
-		piece.index = tpl->path_count++;
+		piece.index = (uint32_t)tpl->path_count++;
 		tpl->metadata |= path->metadata;
 	} else {
 		return unknown_variable(compiler, name, open);
@@ -239,7 +242,7 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 	struct compiler compiler = { .text = text, .error = error };
 	struct sluice_arena *arena;
 	enum sluice_status status;
-	size_t most = 0; /* variables that there may be */
+	size_t most = 0, paths = 0; /* variables, and paths among them, that there may be */
 
 	*tpl = NULL;
 	if (text.len == 0)
@@ -255,7 +258,15 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 		return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
 		                        "a topic holds neither control characters nor what is no "
 		                        "UTF-8");
-	arena = sluice_arena_create();
+	for (size_t i = 0; i < text.len && most < SLUICE_TOPIC_MAX_VARIABLES; i++)
+		most += text.data[i] == '{';
+	for (size_t i = 1; i < text.len && paths < SLUICE_TOPIC_MAX_VARIABLES; i++)
+		paths += text.data[i - 1] == '{' && text.data[i] == '$';
+	/* Many rules have targets, and most targets name no path. */
+	arena = paths ? sluice_arena_create()
+	              : sluice_arena_create_for(sizeof(*compiler.tpl) + 3 * alignof(max_align_t) +
+	                                        (2 * most + 1) * sizeof(struct piece) +
+	                                        2 * text.len + 1);
 	if (!arena)
 		return sluice_out_of_memory(error);
 	compiler.tpl = sluice_arena_alloc(arena, 1, sizeof(*compiler.tpl));
@@ -266,12 +277,11 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 		return sluice_out_of_memory(error);
 	}
 	compiler.tpl->arena = arena;
-	for (size_t i = 0; i < text.len && most < SLUICE_TOPIC_MAX_VARIABLES; i++)
-		most += text.data[i] == '{';
 	compiler.tpl->pieces =
 	        sluice_arena_alloc(arena, 2 * most + 1, sizeof(*compiler.tpl->pieces));
-	compiler.tpl->paths = sluice_arena_alloc(arena, most + 1, sizeof(*compiler.tpl->paths));
-	if (!compiler.tpl->pieces || !compiler.tpl->paths) {
+	compiler.tpl->paths =
+	        paths ? sluice_arena_alloc(arena, paths, sizeof(*compiler.tpl->paths)) : NULL;
+	if (!compiler.tpl->pieces || (paths && !compiler.tpl->paths)) {
 		sluice_arena_destroy(arena);
 		return sluice_out_of_memory(error);
 	}

@@ -142,7 +142,7 @@ enum sluice_status sluice_store_put_rule(struct sluice_store *store, const struc
 		.state = sluice_str(sluice_rule_state_name(rule->state)),
 		.description = rule->description,
 		.metrics = rule->metrics,
-		.pattern = sluice_pattern_text(rule->pattern),
+		.pattern = rule->pattern_text,
 		.targets = targets,
 		.target_count = rule->target_count,
 	};

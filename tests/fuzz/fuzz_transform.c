@@ -103,7 +103,8 @@ static void check_target(const struct sluice_json *node, struct sluice_str paylo
 		                    .rule = SLUICE_STR("r"),
 		                    .bus = SLUICE_STR("b"),
 		                    .id = SLUICE_STR("i") };
-	if (sluice_target_read(&target, node, arena, &error) == SLUICE_OK) {
+	if (sluice_target_read(&target, node, &error) == SLUICE_OK) {
+		check(sluice_target_keep(&target, arena));
 		vars.consumer = target.consumer;
 		vars.target = target.id;
 		if (target.topic)

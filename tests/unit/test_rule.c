@@ -88,6 +88,26 @@ static void test_a_small_rule_has_defaults(void **state)
 	sluice_rule_destroy(rule);
 }
 
+static void test_a_rule_whose_pattern_was_taken_still_knows_its_text(void **state)
+{
+	struct sluice_rule *rule = parse("{\"name\":\"r\",\"pattern\":{\"a\":[1]}}");
+	struct sluice_pattern *pattern = sluice_rule_take_pattern(rule);
+	struct sluice_buffer buf = { 0 };
+
+	(void)state;
+	assert_str(sluice_pattern_text(pattern), "{\"a\":[1]}");
+	sluice_pattern_destroy(pattern);
+	assert_null(rule->pattern);
+	assert_null(sluice_rule_take_pattern(rule));
+	assert_str(rule->pattern_text, "{\"a\":[1]}");
+	sluice_rule_write(rule, &buf);
+	assert_str(sluice_buffer_str(&buf), "{\"name\":\"r\",\"bus\":\"default\",\"state\":"
+	                                    "\"ENABLED\",\"pattern\":{\"a\":[1]},"
+	                                    "\"targets\":[]}");
+	sluice_buffer_finish(&buf);
+	sluice_rule_destroy(rule);
+}
+
 static void test_every_member_is_read(void **state)
 {
 	struct sluice_rule *rule = parse(
@@ -421,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_small_rule_has_defaults),
+		cmocka_unit_test(test_a_rule_whose_pattern_was_taken_still_knows_its_text),
 		cmocka_unit_test(test_every_member_is_read),
 		cmocka_unit_test(test_a_rule_is_written_back_verbatim_on_one_line),
 		cmocka_unit_test(test_a_faulty_rule_is_refused_with_its_place),

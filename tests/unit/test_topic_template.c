@@ -118,6 +118,20 @@ static void test_variables_stand_for_what_is_known(void **state)
 		assert_expands(cases[i][0], &event, cases[i][1]);
 }
 
+static void test_many_literal_braces_leave_room_for_a_path(void **state)
+{
+	enum { PAIRS = 64 };
+	char template[2 * PAIRS + 8] = "", expected[PAIRS + 8] = "";
+	struct sluice_event event = make_event("{\"a\":\"x\"}");
+
+	(void)state;
+	memset(template, '{', (size_t)2 * PAIRS);
+	memcpy(template + (size_t)2 * PAIRS, "{$.a}", 6);
+	memset(expected, '{', PAIRS);
+	memcpy(expected + PAIRS, "x", 2);
+	assert_expands(template, &event, expected);
+}
+
 static void test_what_could_leave_its_level_is_refused(void **state)
 {
 	static const char *const cases[][2] = {
@@ -398,6 +412,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_variables_stand_for_what_is_known),
+		cmocka_unit_test(test_many_literal_braces_leave_room_for_a_path),
 		cmocka_unit_test(test_what_could_leave_its_level_is_refused),
 		cmocka_unit_test(test_the_result_never_begins_with_a_dollar),
 		cmocka_unit_test(test_an_empty_level_of_the_topic_is_refused),

@@ -79,13 +79,14 @@ struct sluice_rule {
 	struct sluice_str description;
 	enum sluice_rule_state state;
 	bool metrics;                   /* counters as $SYS topics of its own */
-	struct sluice_pattern *pattern; /* its text: sluice_pattern_text() */
+	struct sluice_pattern *pattern; /* NULL after sluice_rule_take_pattern */
 	struct sluice_target *targets;  /* may be none: such a rule only counts its matches */
 	size_t target_count;
 	/* SLUICE_META_* that pattern, templates and transformers together read */
 	unsigned metadata;
 	struct sluice_arena
 	        *arena; /* owns this and what it points to, but for the compiled parts */
+	struct sluice_str pattern_text; /* the pattern's verbatim JSON */
 };
 
 /*
@@ -104,6 +105,16 @@ SLUICE_API enum sluice_status sluice_rule_parse(struct sluice_str text, struct s
 SLUICE_API enum sluice_status sluice_rule_from_json(const struct sluice_json *node,
                                                     struct sluice_rule **rule,
                                                     struct sluice_error *error);
+
+/*
+ * Takes the compiled pattern out of a rule, which is much the larger part of it: once a matcher has
+ * copied what it needs, the rest of the rule is enough to deliver by. Not while another thread uses
+ * the rule.
+ *
+ * Returns the pattern, the caller's to free with sluice_pattern_destroy; NULL when it was taken
+ * before.
+ */
+SLUICE_API struct sluice_pattern *sluice_rule_take_pattern(struct sluice_rule *rule);
 
 /* Frees a rule with its pattern, topics and transformers. NULL is allowed. */
 SLUICE_API void sluice_rule_destroy(struct sluice_rule *rule);
