@@ -274,8 +274,8 @@ static enum cli_exit explain_selection(const struct selection *selection, size_t
 		if (item->kind != ITEM_RULE || !wanted(selection, item))
 			continue;
 		items[count] = item;
-		rules[count++] =
-		        (struct sluice_explain_rule){ item->name, rule_item_pattern(item) };
+		rules[count++] = (struct sluice_explain_rule){ .name = item->name,
+			                                       .pattern = rule_item_pattern(item) };
 	}
 	if (selection->rule && count == 0) {
 		sluice_error_set(&error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, NULL,

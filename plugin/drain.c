@@ -59,7 +59,8 @@ void drain_apply(struct plugin *plugin, struct message *message)
 	switch (message->kind) {
 	case MESSAGE_CHANGE_RULE: {
 		struct change_rule_message *change = (struct change_rule_message *)message;
-		ruleset_change_rule(plugin, change->old, change->now);
+		ruleset_change_rule(plugin, change->old, change->now, change->pattern);
+		sluice_pattern_destroy(change->pattern);
 		break;
 	}
 	case MESSAGE_CHANGE_BUS: {

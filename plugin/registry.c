@@ -206,6 +206,8 @@ static void rule_changed(struct registry *registry, const struct sluice_store_ro
 	}
 	set_faulty(registry, &record->faulty, false);
 	entry->record = record;
+	/* Matchers copy what they need; who explains or taps the rule compiles its text again. */
+	message->pattern = sluice_rule_take_pattern(entry->rule);
 	record->references++;
 	registry->in_force += record->current == NULL;
 	emit_rule(sink, message, record->current, entry);

@@ -85,15 +85,16 @@ static void retire(struct plugin *plugin, struct rule_entry *entry)
 	}
 }
 
-void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct rule_entry *now)
+void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct rule_entry *now,
+                         const struct sluice_pattern *pattern)
 {
 	if (now) {
 		const struct sluice_rule *rule = now->rule;
 		protect_targets(plugin, rule, true);
 		if (rule->state != SLUICE_RULE_DISABLED) {
 			struct sluice_error error;
-			if (sluice_matcher_add(now->bus->matcher, (uint64_t)(uintptr_t)now,
-			                       rule->pattern, &error) != SLUICE_OK) {
+			if (sluice_matcher_add(now->bus->matcher, (uint64_t)(uintptr_t)now, pattern,
+			                       &error) != SLUICE_OK) {
 				log_line(MOSQ_LOG_ERR, "rule %.*s is not in force: %s",
 				         (int)rule->name.len, rule->name.data, error.message);
 				now->stand_in = old;

@@ -26,9 +26,11 @@ struct bus_record *ruleset_bus(const struct ruleset *ruleset, struct sluice_str 
 
 /*
  * Puts a change in force. Touches just what changed: the time is that of adding or removing one
- * pattern. A rule that can't be added (no memory) leaves its last version in force.
+ * pattern. A rule that can't be added (no memory) leaves its last version in force. `pattern` is that
+ * of `now`, and may go afterwards.
  */
-void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct rule_entry *now);
+void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct rule_entry *now,
+                         const struct sluice_pattern *pattern);
 void ruleset_change_bus(struct plugin *plugin, struct bus_record *bus,
                         struct bus_definition *definition);
 

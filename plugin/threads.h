@@ -9,7 +9,7 @@
  *	  to_broker  <── CHANGE_RULE, CHANGE_BUS, TAP_START, TAP_STOP, ANSWER, LOG ──
  *
  * Both rings keep order, so an answer is sent after the changes it tells of are in force. A
- * message is one malloc by the sender and one free by the receiver.
+ * message is one malloc by the sender and one free by the receiver, with the pattern that it brings.
  *
  * What both look at while it lives:
  * - compiled rules and buses (struct rule_entry, struct bus_definition): immutable. The store's
@@ -199,6 +199,8 @@ struct change_rule_message {
 	struct message message;
 	struct rule_entry *old;
 	struct rule_entry *now;
+	/* of `now`, taken out of its rule; the receiver's to free once a matcher has it */
+	struct sluice_pattern *pattern;
 };
 
 /* definition == NULL: a bus that is gone, with no rule left on it. */

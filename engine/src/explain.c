@@ -243,6 +243,9 @@ struct ranking {
 	size_t match_count, match_capacity;
 	struct sluice_explain_ranked *misses; /* the nearest, nearest first; miss_room of them */
 	size_t miss_count, miss_room;
+	/* of the batch at hand: the patterns, and those that were compiled for it */
+	const struct sluice_pattern *patterns[BATCH_RULES];
+	struct sluice_pattern *compiled[BATCH_RULES];
 };
 
 static enum sluice_status take_match(struct ranking *ranking, size_t rule,
@@ -310,8 +313,9 @@ static enum sluice_status rank_apart(struct ranking *ranking, size_t first, size
 {
 	for (size_t i = first; i < first + count; i++) {
 		struct sluice_explanation *explanation;
-		enum sluice_status status = explain_alone(
-		        ranking->scratch, ranking->rules[i].pattern, ranking->event, &explanation);
+		enum sluice_status status =
+		        explain_alone(ranking->scratch, ranking->patterns[i - first],
+		                      ranking->event, &explanation);
 		if (status == SLUICE_OK)
 			status = take(ranking, i, explanation);
 		if (status != SLUICE_OK)
@@ -326,7 +330,7 @@ static enum sluice_status rank_batch(struct ranking *ranking, size_t first, size
 	struct sluice_session_rule rules[BATCH_RULES] = { 0 };
 	enum sluice_status status = sluice_session_init(&session, ranking->scratch, ranking->event);
 	for (size_t i = 0; i < count && status == SLUICE_OK; i++)
-		status = sluice_session_add(&session, &rules[i], ranking->rules[first + i].pattern);
+		status = sluice_session_add(&session, &rules[i], ranking->patterns[i]);
 	if (status == SLUICE_OK)
 		status = sluice_session_match(&session);
 	bool apart = session.undecided || (session.flags & SLUICE_MATCH_TOO_MANY);
@@ -348,19 +352,55 @@ static size_t fields_to_copy(const struct sluice_pattern *pattern)
 	return count;
 }
 
+/* Makes ranking->patterns[at] that of the rule. */
+static enum sluice_status take_pattern(struct ranking *ranking, size_t rule, size_t at)
+{
+	const struct sluice_explain_rule *given = &ranking->rules[rule];
+	ranking->compiled[at] = NULL;
+	ranking->patterns[at] = given->pattern;
+	if (given->pattern)
+		return SLUICE_OK;
+	enum sluice_status status =
+	        sluice_pattern_compile(given->text, &ranking->compiled[at], NULL);
+	ranking->patterns[at] = ranking->compiled[at];
+	return status;
+}
+
+static void drop_pattern(struct ranking *ranking, size_t at)
+{
+	sluice_pattern_destroy(ranking->compiled[at]);
+	ranking->compiled[at] = NULL;
+}
+
+/* Takes patterns into the batch, one at least; *count of them. */
+static enum sluice_status take_patterns(struct ranking *ranking, size_t first, size_t rule_count,
+                                        size_t *count)
+{
+	size_t fields = 0;
+	for (*count = 0; *count < BATCH_RULES && first + *count < rule_count; ++*count) {
+		enum sluice_status status = take_pattern(ranking, first + *count, *count);
+		if (status != SLUICE_OK)
+			return status;
+		fields += fields_to_copy(ranking->patterns[*count]);
+		if (fields > BATCH_FIELDS && *count > 0) {
+			drop_pattern(ranking, *count); /* the next batch compiles it again */
+			break;
+		}
+	}
+	return SLUICE_OK;
+}
+
 static enum sluice_status rank(struct ranking *ranking, size_t rule_count,
                                bool (*cancelled)(void *arg), void *arg)
 {
 	for (size_t first = 0, count; first < rule_count; first += count) {
 		if (cancelled && cancelled(arg))
 			return SLUICE_ERR_BUSY;
-		size_t fields = fields_to_copy(ranking->rules[first].pattern);
-		for (count = 1; count < BATCH_RULES && first + count < rule_count; count++) {
-			fields += fields_to_copy(ranking->rules[first + count].pattern);
-			if (fields > BATCH_FIELDS)
-				break;
-		}
-		enum sluice_status status = rank_batch(ranking, first, count);
+		enum sluice_status status = take_patterns(ranking, first, rule_count, &count);
+		if (status == SLUICE_OK)
+			status = rank_batch(ranking, first, count);
+		for (size_t i = 0; i < count; i++)
+			drop_pattern(ranking, i);
 		if (status != SLUICE_OK)
 			return status;
 	}

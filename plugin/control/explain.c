@@ -45,9 +45,10 @@ static enum sluice_status select_rules(const struct command_call *call, struct s
 		    (bus.data && !sluice_str_equal(bus, record->current->rule->bus)))
 			continue;
 		selection->records[selection->count] = record;
-		selection->rules[selection->count++] =
-		        (struct sluice_explain_rule){ record->current->rule->name,
-			                              record->current->rule->pattern };
+		selection->rules[selection->count++] = (struct sluice_explain_rule){
+			.name = record->current->rule->name,
+			.text = record->current->rule->pattern_text,
+		};
 	}
 	return SLUICE_OK;
 }

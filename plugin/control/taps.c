@@ -47,7 +47,11 @@ static enum sluice_status tap_pattern(const struct command_call *call, struct ta
 			return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, "$.rule",
 			                        "there is no rule \"%.*s\" in force", (int)name.len,
 			                        name.data);
-		*pattern = record->current->rule->pattern;
+		enum sluice_status status =
+		        sluice_pattern_compile(record->current->rule->pattern_text, owned, error);
+		if (status != SLUICE_OK)
+			return status;
+		*pattern = *owned;
 		if (!bus.data)
 			bus = record->current->rule->bus;
 		memcpy(tap->rule, record->name, sizeof tap->rule);

@@ -280,7 +280,8 @@ static void test_many_rules_come_matches_first_and_then_the_nearest_misses(void 
 	for (size_t i = 0; i < RULES; i++) {
 		/* Far ones first, so that nearer ones drive them out. */
 		size_t shape = i < 100 ? 0 : i < 200 ? 1 : i == 201 ? 2 : 3;
-		rules[i] = (struct sluice_explain_rule){ SLUICE_STR("r"), compile(shapes[shape]) };
+		rules[i] = (struct sluice_explain_rule){ .name = SLUICE_STR("r"),
+			                                 .pattern = compile(shapes[shape]) };
 	}
 	struct sluice_event event = payload("{\"a\":1,\"b\":1,\"c\":1}");
 	static const size_t expected[] = { 201, 200, 202, 100, 101 };
@@ -322,7 +323,8 @@ static void test_many_rules_can_be_cancelled(void **state)
 	struct sluice_explain_rule rules[100];
 	struct sluice_pattern *pattern = compile("{\"a\":[1]}");
 	for (size_t i = 0; i < 100; i++)
-		rules[i] = (struct sluice_explain_rule){ SLUICE_STR("r"), pattern };
+		rules[i] =
+		        (struct sluice_explain_rule){ .name = SLUICE_STR("r"), .pattern = pattern };
 	struct sluice_event event = payload("{\"a\":1}");
 	struct sluice_explain_ranked *ranked;
 	size_t count;
@@ -343,8 +345,9 @@ static void test_running_out_of_memory_is_an_error_and_leaks_nothing(void **stat
 		        "{\"d\":[{\"anything-but\":[\"x\",\"y\"]}],\"e\":[1]}]}"),
 		compile("{\"d\":[{\"anything-but\":[\"x\"]}]}"),
 	};
-	struct sluice_explain_rule rules[2] = { { SLUICE_STR("a"), patterns[0] },
-		                                { SLUICE_STR("b"), patterns[1] } };
+	struct sluice_explain_rule rules[2] = { { .name = SLUICE_STR("a"), .pattern = patterns[0] },
+		                                { .name = SLUICE_STR("b"),
+		                                  .text = sluice_pattern_text(patterns[1]) } };
 	struct sluice_event event = payload("{\"i\":[{\"b\":1},{\"c\":\"\\u0032\"},{\"c\":2}],"
 	                                    "\"d\":\"z\"}");
 	for (size_t n = 1;; n++) {

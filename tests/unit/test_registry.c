@@ -24,6 +24,7 @@ static void emit(void *arg, struct message *message)
 		struct rule_entry *old = ((struct change_rule_message *)message)->old;
 		if (old)
 			registry_free(&fixture->registry, &old->garbage);
+		sluice_pattern_destroy(((struct change_rule_message *)message)->pattern);
 	} else {
 		struct change_bus_message *change = (struct change_bus_message *)message;
 		if (change->bus->definition)

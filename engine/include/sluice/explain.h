@@ -64,7 +64,8 @@ SLUICE_API void sluice_explanation_write_json(const struct sluice_explanation *e
 /* One of many rules to be explained together. `name` is for the caller's own use. */
 struct sluice_explain_rule {
 	struct sluice_str name;
-	const struct sluice_pattern *pattern;
+	const struct sluice_pattern *pattern; /* NULL: `text` is compiled, and freed soon after */
+	struct sluice_str text;               /* a pattern that compiles; for pattern == NULL */
 };
 
 /* How the rules of sluice_explain_many are shown. */
@@ -84,7 +85,7 @@ struct sluice_explain_ranked {
  * ranked	gets *count entries, the caller's to free with sluice_explain_ranked_destroy;
  *		NULL and 0 on failure
  *
- * Errors: SLUICE_ERR_BUSY (cancelled), _NOMEM.
+ * Errors: SLUICE_ERR_BUSY (cancelled), _NOMEM (a text that is no pattern, too).
  */
 SLUICE_API enum sluice_status sluice_explain_many(const struct sluice_explain_rule *rules,
                                                   size_t rule_count,
