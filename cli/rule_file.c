@@ -13,11 +13,13 @@ enum { FILE_MAX_DEPTH = 1024 };
 
 struct loader {
 	const struct cli *cli;
-	struct rule_file *file;
+	const char *path;
 	unsigned flags;
+	rule_file_take take;
+	void *arg;
 };
 
-static void item_finish(struct rule_item *item)
+void rule_item_finish(struct rule_item *item)
 {
 	sluice_rule_destroy(item->rule);
 	sluice_bus_destroy(item->bus);
@@ -28,7 +30,7 @@ static void item_finish(struct rule_item *item)
 void rule_file_finish(struct rule_file *file)
 {
 	for (size_t i = 0; i < file->count; i++)
-		item_finish(&file->items[i]);
+		rule_item_finish(&file->items[i]);
 	free(file->items);
 	sluice_buffer_finish(&file->text);
 	*file = (struct rule_file){ 0 };
@@ -41,7 +43,7 @@ enum sluice_status rule_file_add(struct rule_file *file, const struct rule_item 
 		struct rule_item *items = realloc(file->items, capacity * sizeof(*items));
 		if (!items) {
 			struct rule_item given = *item;
-			item_finish(&given);
+			rule_item_finish(&given);
 			return SLUICE_ERR_NOMEM;
 		}
 		file->items = items;
@@ -128,7 +130,7 @@ static enum cli_exit tell(const struct loader *loader, size_t line,
                           const struct sluice_error *error)
 {
 	char where[512];
-	snprintf(where, sizeof(where), "%s:%zu", file_title(loader->file->path), line);
+	snprintf(where, sizeof(where), "%s:%zu", file_title(loader->path), line);
 	return fail(loader->cli, exit_of_input(error->code), where, error);
 }
 
@@ -145,12 +147,10 @@ static enum cli_exit load_item(const struct loader *loader, const struct sluice_
 		rebase_place(&error, root);
 	}
 	if (status != SLUICE_OK) {
-		item_finish(&item);
+		rule_item_finish(&item);
 		return tell(loader, line, &error);
 	}
-	if (rule_file_add(loader->file, &item) != SLUICE_OK)
-		return fail_memory(loader->cli);
-	return CLI_OK;
+	return loader->take(loader->arg, &item);
 }
 
 /* How many newlines stand in text before `end`. */
@@ -236,16 +236,45 @@ static enum cli_exit load_text(const struct loader *loader, struct sluice_str te
 	return code;
 }
 
+static enum cli_exit read_file(const struct loader *loader, struct sluice_buffer *text)
+{
+	struct sluice_error error;
+	if (file_read(loader->path, text, &error) != SLUICE_OK)
+		return fail(loader->cli, CLI_SYSTEM, file_title(loader->path), &error);
+	return load_text(loader, sluice_buffer_str(text));
+}
+
+enum cli_exit rule_file_each(const struct cli *cli, const char *path, unsigned flags,
+                             rule_file_take take, void *arg)
+{
+	struct loader loader = { cli, path, flags, take, arg };
+	struct sluice_buffer text = { 0 };
+	enum cli_exit code = read_file(&loader, &text);
+	sluice_buffer_finish(&text);
+	return code;
+}
+
+/* What rule_file_load reads, and for whom. */
+struct listing {
+	const struct cli *cli;
+	struct rule_file *file;
+};
+
+static enum cli_exit take_listed(void *arg, const struct rule_item *item)
+{
+	const struct listing *listing = arg;
+	if (rule_file_add(listing->file, item) != SLUICE_OK)
+		return fail_memory(listing->cli);
+	return CLI_OK;
+}
+
 enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned flags,
                              struct rule_file *file)
 {
 	*file = (struct rule_file){ .path = path };
-	struct loader loader = { cli, file, flags };
-	struct sluice_error error;
-	enum sluice_status status = file_read(path, &file->text, &error);
-	enum cli_exit code = status == SLUICE_OK
-	                             ? load_text(&loader, sluice_buffer_str(&file->text))
-	                             : fail(cli, CLI_SYSTEM, file_title(path), &error);
+	struct listing listing = { cli, file };
+	struct loader loader = { cli, path, flags, take_listed, &listing };
+	enum cli_exit code = read_file(&loader, &file->text);
 	if (flags & RULE_FILE_LIGHT) {
 		for (size_t i = 0; i < file->count; i++)
 			file->items[i].text = (struct sluice_str){ NULL, 0 };
@@ -253,6 +282,7 @@ enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned f
 	}
 	if (code == CLI_OK && (flags & (RULE_FILE_ONE_RULE | RULE_FILE_ONE_BUS)) &&
 	    file->count != 1) {
+		struct sluice_error error;
 		sluice_error_set(&error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
 		                 file->count ? "holds %zu rules, one is wanted (see rule import)"
 		                             : "is empty",

@@ -42,6 +42,18 @@ enum {
 	RULE_FILE_ONE_BUS = 4,
 };
 
+/* Takes an item, which is the function's to finish; its `text` goes with the file. Anything but
+ * CLI_OK, which it has told of, ends the reading. */
+typedef enum cli_exit (*rule_file_take)(void *arg, const struct rule_item *item);
+
+/* Reads and compiles a file's items one by one, keeping none. Failures are told, with file and
+ * line; what was taken until then stays taken. */
+enum cli_exit rule_file_each(const struct cli *cli, const char *path, unsigned flags,
+                             rule_file_take take, void *arg);
+
+/* Frees what an item holds. */
+void rule_item_finish(struct rule_item *item);
+
 /* Reads and compiles all of a file. Failures are told, with file and line. */
 enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned flags,
                              struct rule_file *file);

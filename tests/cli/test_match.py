@@ -278,6 +278,14 @@ def test_bench_prints_one_object_with_the_named_members(tmp_path):
     assert 0 < result["ns_per_event"]["p50"] <= result["ns_per_event"]["p99"] <= result["ns_per_event"]["max"]
 
 
+def test_bench_counts_what_a_rule_keeps_beside_the_matcher(tmp_path):
+    light = [{"name": f"r{number}", "pattern": {"a": [number]}} for number in range(1000)]
+    whole = [{**rule, "targets": [{"id": "t", "topic": "x"}]} for rule in light]
+    few, more = (sluice("bench", *files(tmp_path, rules, [{"a": 1}]), "--seconds", "0.1").json["bytes_per_rule"]
+                 for rules in (light, whole))
+    assert 300 < more - few < 2000
+
+
 def test_bench_without_events_is_an_error(tmp_path):
     result = sluice("bench", *files(tmp_path, [], [b""]), check=False)
     assert result.code == 3 and "no event" in result.err
