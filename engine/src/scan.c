@@ -143,30 +143,30 @@ static ALWAYS_INLINE const unsigned char *scan_key(struct scanner *s,
                                                    const unsigned char *p,
                                                    struct sluice_path_node **node)
 {
+	const bool whole = LEX_LIKELY(s->end - p >= LEX_BLOCK);
 	bool escaped = false;
 
 	*node = NULL;
-	if (LEX_LIKELY(s->end - p >= LEX_BLOCK)) {
-		lex_block block = lex_load(p);
-		uint64_t special = lex_special(block);
-		size_t len = lex_first(special | UINT64_C(1) << 63);
-		if (LEX_LIKELY(special != 0 && p[len] == '"')) {
-			const unsigned char *behind = p + len + 1;
-			if (!(parent->child_firsts & sluice_path_first_bit(*p)))
-				return behind; /* most keys that no rule names */
-			struct sluice_str key = { (const char *)p, len };
-			if (lex_dot(block) & ((special & (0 - special)) - 1)) {
-				*node = odd_member(s, parent, key);
-				return behind;
-			}
-			if (!(parent->child_filter & sluice_path_bit(key)))
-				return behind;
-			struct sluice_segment segment = sluice_segment_of(key);
-			*node = sluice_path_child(s->trie, parent, &segment);
-			if (*node && is_metadata(s, parent, key))
-				*node = NULL;
+	uint64_t special = lex_special_at(p, s->begin, s->end);
+	size_t len = lex_first(special | UINT64_C(1) << 63);
+	if (LEX_LIKELY(special != 0 && (whole || p + len < s->end) && p[len] == '"')) {
+		const unsigned char *behind = p + len + 1;
+		struct sluice_str key = { (const char *)p, len };
+		if (!(parent->child_firsts & sluice_path_first_bit(*p)))
+			return behind; /* most keys that no rule names */
+		bool dotted = whole ? (lex_dot(lex_load(p)) & ((special & (0 - special)) - 1)) != 0
+		                    : memchr(p, '.', len) != NULL;
+		if (dotted) {
+			*node = odd_member(s, parent, key);
 			return behind;
 		}
+		if (!(parent->child_filter & sluice_path_bit(key)))
+			return behind;
+		struct sluice_segment segment = sluice_segment_of(key);
+		*node = sluice_path_child(s->trie, parent, &segment);
+		if (*node && is_metadata(s, parent, key))
+			*node = NULL;
+		return behind;
 	}
 	const unsigned char *behind = lex_long_string(p, s->begin, s->end, &escaped);
 	if (behind)
@@ -182,29 +182,36 @@ static ALWAYS_INLINE const unsigned char *scan_key(struct scanner *s,
  * The text ends in a bracket, or it is refused at once. So while a container is open, something
  * follows each token but a closing bracket, and only behind these is the text's end looked for.
  *
- * Passes the object or array at p, checked but not looked at. Open containers are bits: 1 for an
- * object. This is most of the cost of an event in which few rules are interested, so it keeps
+ * Passes the object or array at p, checked but not looked at. Open containers are bits of a word, 1
+ * for an object, the innermost lowest; what is nested deeper than a word is long is passed by a call
+ * of its own. This is most of the cost of an event in which few rules are interested, so it keeps
  * everything in registers.
  */
 static const unsigned char *skip_container(struct scanner *s, const unsigned char *p)
 {
+	enum { WORD = 64 };
 	const unsigned char *const begin = s->begin, *const end = s->end;
-	uint64_t objects[SLUICE_EVENT_MAX_NESTING / 64];
-	const unsigned room = SLUICE_EVENT_MAX_NESTING - s->depth;
+	uint64_t objects = 0;
 	unsigned depth = 0;
 	bool escaped, object;
 	struct lex_number number;
 
 open:
-	if (depth == room) {
+	if (s->depth + depth == SLUICE_EVENT_MAX_NESTING) {
 		s->too_deep = true;
 		return NULL;
 	}
+	if (depth == WORD) {
+		s->depth += WORD;
+		p = skip_container(s, p);
+		s->depth -= WORD;
+		if (!p || p == end)
+			return NULL;
+		object = objects & 1;
+		goto next;
+	}
 	object = *p == '{';
-	if (depth % 64 == 0)
-		objects[depth / 64] = 0;
-	objects[depth / 64] = (objects[depth / 64] & ~(UINT64_C(1) << depth % 64)) |
-	                      (uint64_t)object << depth % 64;
+	objects = objects << 1 | object;
 	depth++;
 	p = lex_gap(p + 1);
 	if (*p == (object ? '}' : ']'))
@@ -248,7 +255,8 @@ close:
 		return p;
 	if (p == end)
 		return NULL;
-	object = objects[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
+	objects >>= 1;
+	object = objects & 1;
 	goto next;
 }
 
