@@ -10,8 +10,8 @@
  * 64-bit word, which is what other machines and SLUICE_PORTABLE get. With the last only the lowest
  * mark of a mask is exact (a subtraction may borrow into the byte above): LEX_SIMD is 0.
  *
- * Wider registers were tried and bring nothing: nearly all keys, strings and numbers of events end
- * within sixteen bytes (docs/performance.md).
+ * Wider registers would bring little: nearly all keys, strings and numbers of events end within
+ * sixteen bytes.
  *
  * Nothing is read past the text's end: the last block is the text's last bytes, its mask shifted
  * into place; a text shorter than a block is looked at byte by byte.
