@@ -262,8 +262,7 @@ struct sluice_query {
 enum { SLUICE_QUERIES = 48, SLUICE_QUERY_BUCKET = SLUICE_OP_COUNT };
 
 struct sluice_probe {
-	bool (*may_try)(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
-	                size_t cost);
+	bool (*may_try)(struct sluice_probe *probe, const struct sluice_entry *entry, size_t cost);
 	void (*hit)(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf);
 	bool (*spend)(struct sluice_probe *probe, size_t steps);
 	const struct sluice_entries *entries;

@@ -304,12 +304,10 @@ struct search {
 };
 
 /* An entry's mark names the first leaf that it matches; it needs no other. */
-static bool may_try(struct sluice_probe *probe, const struct sluice_entry *entry, uint32_t leaf,
-                    size_t cost)
+static bool may_try(struct sluice_probe *probe, const struct sluice_entry *entry, size_t cost)
 {
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 
-	(void)leaf;
 	if (scratch->entry_marks[entry->id].epoch == scratch->leaves.epoch)
 		return false;
 	if (sluice_charge(scratch, cost))

@@ -28,7 +28,7 @@ static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice
 	for (uint32_t i = 0; i < count; i++) {
 		if (i + 4 < count)
 			__builtin_prefetch(&list[i + 4]->predicate);
-		if (probe->may_try(probe, list[i], leaf_id, cost) &&
+		if (probe->may_try(probe, list[i], cost) &&
 		    sluice_predicate_matches(&list[i]->predicate, value))
 			probe->hit(probe, list[i], leaf_id);
 	}
