@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * The durable state in SQLite (sluice-data.db beside the rules): messages of queues, the archive,
+ * what deduplication has seen, when schedules ran. Only the plugin writes it, through records of the
+ * journal, in their order; others may read it while it does (WAL).
+ *
+ * A handle belongs to one thread. Rows are given as struct sluice_record of the kind ENQUEUE (or
+ * ARCHIVE), with attempts, receipt, deadline_ms, due_ms, parked as they are now; texts are valid
+ * during the callback.
+ */
+#ifndef SLUICE_STORE_DATA_H
+#define SLUICE_STORE_DATA_H
+
+#include "sluice_store/record.h"
+
+struct sluice_data;
+
+enum {
+	SLUICE_DATA_READ_ONLY = 1, /* for commands that look: another connection of any process */
+	SLUICE_DATA_FULL_SYNC = 2, /* a commit is on the disk (durability `power` and `batch`) */
+};
+
+/* Opens, makes (unless read-only), migrates (schemas/sql/data/), checks. A database that is damaged is
+ * SLUICE_ERR_CORRUPT, and the message names it; nothing is overwritten. Else as sluice_store_open. */
+enum sluice_status sluice_data_open(const char *path, unsigned flags, struct sluice_data **data,
+                                    struct sluice_error *error);
+void sluice_data_close(struct sluice_data *data);
+
+/* --- carrying the journal over --- */
+
+/* Up to where the journal was carried over; 0 in a new file. */
+uint64_t sluice_data_position(const struct sluice_data *data);
+
+/*
+ * Begins a batch (a transaction), takes records into it in the order of the journal, and commits it
+ * with the position that it reaches. A message that comes and goes within one batch need never touch
+ * the disk. Records that say what is so already (after a crash) change nothing. After an error the
+ * batch is rolled back: it has to be begun again, at the position of the last commit.
+ * SLUICE_ERR_IO (disk full, read-only), _CORRUPT, _NOMEM.
+ */
+enum sluice_status sluice_data_begin(struct sluice_data *data, struct sluice_error *error);
+enum sluice_status sluice_data_apply(struct sluice_data *data, const struct sluice_record *record,
+                                     struct sluice_error *error);
+enum sluice_status sluice_data_commit(struct sluice_data *data, uint64_t position,
+                                      struct sluice_error *error);
+
+/* --- reading queues --- */
+
+typedef bool (*sluice_data_row_fn)(void *arg, const struct sluice_record *row); /* false stops */
+
+/* The highest id that was ever used. */
+uint64_t sluice_data_last_id(struct sluice_data *data, struct sluice_error *error);
+
+/* Messages of a queue that are ready (neither leased nor parked), in the order of ids, beginning after
+ * `after`; until `limit` rows or `bytes` bytes of payload were given (one at least). */
+enum sluice_status sluice_data_ready(struct sluice_data *data, struct sluice_str queue,
+                                     uint64_t after, size_t limit, size_t bytes,
+                                     sluice_data_row_fn fn, void *arg, struct sluice_error *error);
+
+/* Those that are leased (at start). */
+enum sluice_status sluice_data_leased(struct sluice_data *data, struct sluice_str queue,
+                                      sluice_data_row_fn fn, void *arg, struct sluice_error *error);
+
+/* Any messages, for people: all states, without changing anything. */
+enum sluice_status sluice_data_peek(struct sluice_data *data, struct sluice_str queue,
+                                    uint64_t after, size_t limit, sluice_data_row_fn fn, void *arg,
+                                    struct sluice_error *error);
+
+struct sluice_data_counts {
+	uint64_t ready, leased, parked;
+	uint64_t bytes;    /* of payloads */
+	int64_t oldest_ms; /* enqueued_ms of the oldest; 0 = none */
+};
+enum sluice_status sluice_data_count(struct sluice_data *data, struct sluice_str queue,
+                                     struct sluice_data_counts *counts, struct sluice_error *error);
+
+/* The names of all queues that have messages. */
+typedef void (*sluice_data_name_fn)(void *arg, struct sluice_str name);
+enum sluice_status sluice_data_queues(struct sluice_data *data, sluice_data_name_fn fn, void *arg,
+                                      struct sluice_error *error);
+
+/* Parked messages of any queue whose time has come, at most `limit`, oldest first. They are not parked
+ * any more when the call returns SLUICE_OK (its own transaction, not within a batch). */
+enum sluice_status sluice_data_due(struct sluice_data *data, int64_t now_ms, size_t limit,
+                                   sluice_data_row_fn fn, void *arg, struct sluice_error *error);
+/* When the next is due, ms since the epoch; INT64_MAX = never. */
+int64_t sluice_data_next_due(struct sluice_data *data);
+
+/* --- deduplication, schedules --- */
+
+/* What was seen and counts still: rows have queue (the scope), dedup, dedup_until_ms. */
+enum sluice_status sluice_data_seen(struct sluice_data *data, int64_t now_ms, sluice_data_row_fn fn,
+                                    void *arg, struct sluice_error *error);
+/* When the rule's schedule ran last; 0 = never. */
+int64_t sluice_data_fired(struct sluice_data *data, struct sluice_str rule);
+
+/* --- the archive --- */
+
+struct sluice_archive_query {
+	struct sluice_str bus;
+	int64_t from_ms, to_ms; /* [from, to); to 0 = no end */
+	uint64_t after;         /* ids after this one: the next page */
+	size_t limit;           /* rows; 0 = none */
+	size_t bytes;           /* of payload; 0 = no limit */
+};
+enum sluice_status sluice_archive_read(struct sluice_data *data,
+                                       const struct sluice_archive_query *query,
+                                       sluice_data_row_fn fn, void *arg,
+                                       struct sluice_error *error);
+
+struct sluice_archive_stats {
+	uint64_t events, bytes;
+	uint64_t first_id, last_id;
+	int64_t first_ms, last_ms;
+};
+enum sluice_status sluice_archive_stats(struct sluice_data *data, struct sluice_str bus,
+                                        struct sluice_archive_stats *stats,
+                                        struct sluice_error *error);
+enum sluice_status sluice_archive_buses(struct sluice_data *data, sluice_data_name_fn fn, void *arg,
+                                        struct sluice_error *error);
+
+/* Removes events before before_ms, then the oldest until no more than max_bytes are left (0 = no
+ * bound), and what deduplication need not know any more; at most `limit` rows a call, so that a batch
+ * never waits long. *more says whether there is more to do. */
+enum sluice_status sluice_archive_trim(struct sluice_data *data, struct sluice_str bus,
+                                       int64_t before_ms, uint64_t max_bytes, size_t limit,
+                                       bool *more, struct sluice_error *error);
+enum sluice_status sluice_data_forget_seen(struct sluice_data *data, int64_t now_ms,
+                                           struct sluice_error *error);
+
+/* Bytes of the file and its WAL. */
+uint64_t sluice_data_bytes(struct sluice_data *data);
+
+#endif

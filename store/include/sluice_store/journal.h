@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * The journal: a log in mapped files, so that appending is a copy into memory that survives the
+ * process. Knows frames of bytes, not what they mean (sluice_store/record.h).
+ *
+ *	DIR/00000000000000000001.journal  segments of one size, in the order of their numbers
+ *
+ * Threads: one thread appends (the broker's), one other does everything else (the data thread).
+ * What both look at are two atomics: how far was written, and how many segments are ready.
+ *
+ * A position is the number of bytes before it since the journal's first segment ever; it only
+ * grows, over restarts too.
+ */
+#ifndef SLUICE_STORE_JOURNAL_H
+#define SLUICE_STORE_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "sluice/types.h"
+
+struct sluice_journal;
+
+enum sluice_durability {
+	SLUICE_DURABLE_PROCESS, /* safe when the process is killed */
+	SLUICE_DURABLE_POWER,   /* each commit is on the disk before it returns */
+	SLUICE_DURABLE_BATCH,   /* on the disk within batch_ms; sluice_journal_sync does it */
+};
+
+struct sluice_journal_options {
+	const char *dir;      /* made when it is not there */
+	uint64_t max_bytes;   /* of all segments together; at least four segments */
+	size_t segment_bytes; /* a multiple of the page size; 0 = a good one */
+	enum sluice_durability durability;
+	/* Bytes that sluice_journal_reserve leaves for those who ask with `last`: acknowledgements,
+	 * which free room. */
+	size_t kept_bytes;
+};
+
+/* A frame that was damaged, or a segment that can't be read: told at opening, once each. `kept` names
+ * the file that holds what could not be read. */
+typedef void (*sluice_journal_damage_fn)(void *arg, const char *message, const char *kept);
+
+/*
+ * Opens or makes it. After a crash a torn last frame is normal, and ends the journal there; a frame
+ * in the middle that does not check, or one torn in a segment that is followed by another, is damage:
+ * what is whole before and after is read, the segment is copied to NAME.damaged and told. Another
+ * process that has it open is SLUICE_ERR_BUSY. Returns with at least one segment ready.
+ * SLUICE_ERR_IO, _NOMEM, _BUSY, _VERSION, _LIMIT (room for fewer segments than four).
+ */
+enum sluice_status sluice_journal_open(const struct sluice_journal_options *options,
+                                       sluice_journal_damage_fn damage, void *arg,
+                                       struct sluice_journal **journal, struct sluice_error *error);
+
+/* Syncs what there is, closes it; the files stay. NULL is allowed. */
+void sluice_journal_close(struct sluice_journal *journal);
+
+/* --- the appending thread; never waits, but for `power` --- */
+
+/*
+ * Whether a frame of `len` bytes finds room now. A frame may be as long as what is ready, over as
+ * many segments as that takes. Does not keep the room: ask, then append, with nothing between. `last`
+ * may use the kept bytes too.
+ */
+bool sluice_journal_has_room(const struct sluice_journal *journal, size_t len, bool last);
+
+/* The longest frame that the journal could ever take when it is empty. */
+size_t sluice_journal_max_frame(const struct sluice_journal *journal);
+
+/*
+ * Begins a frame of exactly `len` bytes, put into it by sluice_journal_put piece by piece, and made
+ * valid by sluice_journal_commit at once. False when there is no room (nothing happened then).
+ */
+bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last);
+void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t len);
+/* The frame holds, for the reader and over a kill. False only under `power` when the disk refused to
+ * sync: the frame stands, but is not promised. */
+bool sluice_journal_commit(struct sluice_journal *journal);
+
+/* Position behind the last commit. Any thread. */
+uint64_t sluice_journal_end(const struct sluice_journal *journal);
+
+/* --- the data thread --- */
+
+struct sluice_journal_frame {
+	const unsigned char
+	        *data; /* lives until the next call of next, or the release of its position */
+	size_t len;
+	uint64_t position; /* behind it */
+};
+
+/* The next frame after the last one given; the first call begins after `released` of the opening, or
+ * what sluice_journal_seek said. False when there is none yet. */
+bool sluice_journal_next(struct sluice_journal *journal, struct sluice_journal_frame *frame);
+
+/* Where the reader goes on: what SQLite says was carried over. Past the end or before the first byte
+ * there is: the nearest that there is. */
+void sluice_journal_seek(struct sluice_journal *journal, uint64_t position);
+
+/* All up to position is safe elsewhere: whole segments before it may be used anew. */
+void sluice_journal_release(struct sluice_journal *journal, uint64_t position);
+
+/*
+ * Makes segments ready ahead of the appending thread (written, synced, mapped, populated), as many as
+ * max_bytes allows and are likely to be needed. Called often; quick when there is nothing to do.
+ * SLUICE_ERR_IO when the disk refuses: what is ready goes on serving.
+ */
+enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
+                                          struct sluice_error *error);
+
+/* Writes what was committed to the disk (`batch`). */
+enum sluice_status sluice_journal_sync(struct sluice_journal *journal, struct sluice_error *error);
+
+/* Bytes that its files take, and bytes not yet released. Any thread. */
+uint64_t sluice_journal_disk_bytes(const struct sluice_journal *journal);
+uint64_t sluice_journal_lag_bytes(const struct sluice_journal *journal);
+
+#endif
