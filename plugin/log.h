@@ -17,6 +17,8 @@ enum log_kind {
 	LOG_GATE,
 	LOG_UNDECIDED,
 	LOG_MEMORY,
+	LOG_NO_ROOM,
+	LOG_QUEUE,
 	LOG_KINDS,
 };
 

@@ -6,6 +6,8 @@
 
 #define OPTION "plugin_opt_"
 
+enum { JOURNAL_MAX_LEAST = 4 * 1024 * 1024 };
+
 static enum sluice_status bad_value(struct sluice_error *error, const struct option_line *line,
                                     const char *wanted)
 {
@@ -82,6 +84,32 @@ error_memory:
 	return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
 }
 
+static enum sluice_status read_journal_max(const struct option_line *line, struct options *options,
+                                           struct sluice_error *error)
+{
+	enum sluice_status status = read_number(line, 1, &options->journal_max, error);
+	if (status == SLUICE_OK && options->journal_max < JOURNAL_MAX_LEAST)
+		return bad_value(error, line, "at least 4194304 bytes");
+	return status;
+}
+
+static enum sluice_status read_durability(const struct option_line *line, struct options *options,
+                                          struct sluice_error *error)
+{
+	if (strcmp(line->value, "process") == 0) {
+		options->durability = SLUICE_DURABLE_PROCESS;
+	} else if (strcmp(line->value, "power") == 0) {
+		options->durability = SLUICE_DURABLE_POWER;
+	} else {
+		const struct option_line ms = { line->key, line->value + strlen("batch:") };
+		if (strncmp(line->value, "batch:", strlen("batch:")) != 0 ||
+		    read_number(&ms, 1, &options->sync_ms, NULL) != SLUICE_OK)
+			return bad_value(error, line, "process, power, or batch: and milliseconds");
+		options->durability = SLUICE_DURABLE_BATCH;
+	}
+	return SLUICE_OK;
+}
+
 static enum sluice_status read_line(struct options *options, const struct option_line *line,
                                     struct sluice_error *error)
 {
@@ -118,12 +146,36 @@ static enum sluice_status read_line(struct options *options, const struct option
 		return read_number(line, 1, &options->max_delivery_bytes, error);
 	if (strcmp(key, "max_bus_visits") == 0)
 		return read_number(line, 1, &options->max_bus_visits, error);
+	if (strcmp(key, "data_file") == 0)
+		return read_path(line, &options->data_file, error);
+	if (strcmp(key, "journal_dir") == 0)
+		return read_path(line, &options->journal_dir, error);
+	if (strcmp(key, "journal_max") == 0)
+		return read_journal_max(line, options, error);
+	if (strcmp(key, "durability") == 0)
+		return read_durability(line, options, error);
 	return sluice_error_set(
 	        error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
 	        "unknown option " OPTION "%s; there are db_file, on_bad_store, control_access, "
-	        "control_users, protect_targets, sys_interval, max_deliveries, max_delivery_bytes "
-	        "and max_bus_visits",
+	        "control_users, protect_targets, sys_interval, max_deliveries, max_delivery_bytes, "
+	        "max_bus_visits, data_file, journal_dir, journal_max and durability",
 	        key);
+}
+
+/* /var/lib/sluice.db -> /var/lib/sluice-data.db, unless it was named. False when out of memory. */
+static bool beside(const struct options *options, char **path, const char *suffix)
+{
+	size_t len = strlen(options->db_file);
+	if (*path)
+		return true;
+	if (len > 3 && strcmp(options->db_file + len - 3, ".db") == 0)
+		len -= 3;
+	*path = malloc(len + strlen(suffix) + 1);
+	if (!*path)
+		return false;
+	memcpy(*path, options->db_file, len);
+	memcpy(*path + len, suffix, strlen(suffix) + 1);
+	return true;
 }
 
 enum sluice_status options_init(struct options *options, const struct option_line *lines,
@@ -135,6 +187,7 @@ enum sluice_status options_init(struct options *options, const struct option_lin
 		.max_deliveries = 10000,
 		.max_delivery_bytes = 64 * 1024 * 1024,
 		.max_bus_visits = 256,
+		.journal_max = 256 * 1024 * 1024,
 	};
 	for (size_t i = 0; i < count; i++) {
 		struct option_line line = { lines[i].key, lines[i].value ? lines[i].value : "" };
@@ -150,12 +203,19 @@ enum sluice_status options_init(struct options *options, const struct option_lin
 		                        OPTION "db_file is missing: the absolute path of the store "
 		                               "with the rules");
 	}
+	if (!beside(options, &options->data_file, "-data.db") ||
+	    !beside(options, &options->journal_dir, "-journal")) {
+		options_finish(options);
+		return sluice_out_of_memory(error);
+	}
 	return SLUICE_OK;
 }
 
 void options_finish(struct options *options)
 {
 	free(options->db_file);
+	free(options->data_file);
+	free(options->journal_dir);
 	for (size_t i = 0; i < options->control_user_count; i++)
 		free(options->control_users[i]);
 	free(options->control_users);
@@ -169,7 +229,9 @@ bool options_equal(const struct options *a, const struct options *b)
 	    a->control_access != b->control_access || a->protect_targets != b->protect_targets ||
 	    a->sys_interval_s != b->sys_interval_s || a->max_deliveries != b->max_deliveries ||
 	    a->max_delivery_bytes != b->max_delivery_bytes ||
-	    a->max_bus_visits != b->max_bus_visits ||
+	    a->max_bus_visits != b->max_bus_visits || strcmp(a->data_file, b->data_file) != 0 ||
+	    strcmp(a->journal_dir, b->journal_dir) != 0 || a->journal_max != b->journal_max ||
+	    a->durability != b->durability || a->sync_ms != b->sync_ms ||
 	    a->control_user_count != b->control_user_count)
 		return false;
 	for (size_t i = 0; i < a->control_user_count; i++) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "sluice/types.h"
+#include "sluice_store/journal.h"
 
 /* Who may use the control topics, beside what the broker's ACLs say. */
 enum control_access { CONTROL_AUTO, CONTROL_ACL, CONTROL_NONE };
@@ -24,6 +25,12 @@ struct options {
 	 * topic or transformer looks into it. */
 	int64_t max_delivery_bytes;
 	int64_t max_bus_visits; /* of one event */
+	/* Durable delivery. The files lie beside db_file unless they are named. */
+	char *data_file;
+	char *journal_dir;
+	int64_t journal_max; /* bytes of all segments */
+	enum sluice_durability durability;
+	int64_t sync_ms; /* SLUICE_DURABLE_BATCH */
 };
 
 /* One line: plugin_opt_KEY VALUE. */

@@ -39,6 +39,7 @@ static void without_tick(struct plugin *plugin, int64_t now_ns)
 	drain_answer(plugin);
 	taps_expire(plugin, now_ms);
 	sys_tick(plugin, now_ms);
+	durable_tick(plugin);
 	if (!plugin->warned_of_no_tick && now_ms - last_ms >= NO_TICK_WARN_MS) {
 		plugin->warned_of_no_tick = true;
 		log_line(MOSQ_LOG_WARNING,
@@ -83,14 +84,18 @@ static int on_tick(int event, void *data, void *userdata)
 	drain_answer(plugin);
 	taps_expire(plugin, now_ms);
 	sys_tick(plugin, now_ms);
-	broker_compat_next_tick(data, drain_pending(plugin) ? TICK_BUSY_MS : TICK_IDLE_MS);
+	durable_tick(plugin);
+	bool busy = drain_pending(plugin) || durable_pending(plugin);
+	broker_compat_next_tick(data, busy ? TICK_BUSY_MS : TICK_IDLE_MS);
 	return MOSQ_ERR_SUCCESS;
 }
 
 static int on_disconnect(int event, void *data, void *userdata)
 {
 	(void)event;
-	askers_disconnected(userdata, ((struct mosquitto_evt_disconnect *)data)->client);
+	const struct mosquitto *client = ((struct mosquitto_evt_disconnect *)data)->client;
+	askers_disconnected(userdata, client);
+	durable_client_gone(userdata, client);
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -105,6 +110,7 @@ static void plugin_destroy(struct plugin *plugin)
 		store_thread_stop(store);
 	if (plugin->to_broker.slots && plugin->to_store.slots)
 		drain_all(plugin);
+	durable_finish(plugin);
 	taps_finish(plugin);
 	askers_finish(plugin);
 	store_thread_destroy(store, plugin->garbage);
@@ -130,6 +136,7 @@ static struct plugin *plugin_create(struct options *options)
 	*options = (struct options){ 0 };
 	plugin->start_ms = clock_monotonic_ms();
 	broker_compat_init(&plugin->compat);
+	durable_init(plugin);
 	if (!plugin->compat.reads_properties)
 		log_line(MOSQ_LOG_WARNING,
 		         "MQTT 5 properties are neither matched nor carried over: this "
@@ -139,7 +146,8 @@ static struct plugin *plugin_create(struct options *options)
 	if (!ring_init(&plugin->to_store, TO_STORE_MESSAGES) ||
 	    !ring_init(&plugin->to_broker, TO_BROKER_MESSAGES) || !ruleset_init(&plugin->ruleset) ||
 	    !router_init(&plugin->router) ||
-	    store_thread_create(plugin, &plugin->store, &error) != SLUICE_OK) {
+	    store_thread_create(plugin, &plugin->store, &error) != SLUICE_OK ||
+	    durable_start(plugin, &error) != SLUICE_OK) {
 		log_line(MOSQ_LOG_ERR, "refusing to start: %s", error.message);
 		plugin_destroy(plugin);
 		return NULL;

@@ -6,6 +6,7 @@
 #include "askers.h"
 #include "broker_compat.h"
 #include "clock.h"
+#include "durable.h"
 #include "log.h"
 #include "metrics.h"
 #include "options.h"
@@ -31,6 +32,8 @@ struct plugin {
 	struct askers askers;
 	struct taps taps;
 	struct sys sys;
+	struct durable durable;
+	bool started;            /* all that was in force at the broker's start is */
 	struct garbage *garbage; /* not yet given back */
 	size_t request_count;    /* requests that are not answered yet */
 	size_t request_bytes;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "enqueue.h"
 #include "plugin.h"
+#include "sluice/delivery.h"
 
 enum { SAMPLE_INTERVAL_MS = 1000 };
 
@@ -15,12 +17,15 @@ struct route {
 	struct router *router;
 	const struct mosquitto_evt_message *message;
 	struct sluice_event event;
-	int64_t time_ms; /* since the epoch; 0 until a delivery tells it */
-	int64_t seen_ms; /* the same, coarse; 0 until something matched */
-	char id[33];     /* "" until a delivery tells it */
+	int64_t time_ms;              /* since the epoch; 0 until a delivery tells it */
+	int64_t seen_ms;              /* the same, coarse; 0 until something matched */
+	char id[ROUTE_ID_SIZE];       /* "" until a delivery tells it */
+	struct sluice_str properties; /* packed, for queues; absent until they are wanted */
+	struct rule_entry *at;        /* the rule whose targets are expanded */
 	bool matched;
 	bool over_limit;
 	bool no_memory;
+	bool refused; /* the journal has no room for what it must take */
 };
 
 static void write_hex(char out[16], uint64_t number)
@@ -67,13 +72,24 @@ static int64_t seen_time(struct route *route)
 	return route->seen_ms;
 }
 
+static void write_id(const struct router *router, char buf[ROUTE_ID_SIZE])
+{
+	memcpy(buf, router->nonce, 16);
+	write_hex(buf + 16, router->event_number);
+	buf[32] = '\0';
+}
+
+char *route_new_id(struct router *router, char buf[ROUTE_ID_SIZE])
+{
+	router->event_number++;
+	write_id(router, buf);
+	return buf;
+}
+
 static const char *event_id(struct route *route)
 {
-	if (route->id[0] == '\0') {
-		memcpy(route->id, route->router->nonce, 16);
-		write_hex(route->id + 16, route->router->event_number);
-		route->id[32] = '\0';
-	}
+	if (route->id[0] == '\0')
+		write_id(route->router, route->id);
 	return route->id;
 }
 
@@ -117,8 +133,83 @@ static void visit(struct route *route, struct bus_record *bus, struct sluice_str
 
 /* --- targets --- */
 
+/* The event's names, for templates and records; with its id and time where something tells them. */
+static struct sluice_vars vars_of(struct route *route, const struct sluice_rule *rule,
+                                  const struct sluice_target *target, bool identified)
+{
+	struct sluice_vars vars = { .event = &route->event, .rule = rule->name, .bus = rule->bus };
+	if (target) {
+		vars.consumer = target->consumer;
+		vars.target = target->id;
+	}
+	if (identified) {
+		vars.id = sluice_str(event_id(route));
+		vars.time_ms = event_time(route);
+	}
+	return vars;
+}
+
+/* For queues, once an event. Absent when out of memory. */
+static struct sluice_str packed_properties(struct route *route, const struct sluice_target *target)
+{
+	read_properties(route, EVENT_PROPERTIES);
+	if (target && target->transform)
+		return enqueue_properties(route->plugin, &route->event, target);
+	if (!route->properties.data)
+		route->properties = enqueue_properties(route->plugin, &route->event, NULL);
+	return route->properties;
+}
+
+/* The payload of a queue, which lives until the intake is settled. */
+static bool enqueue(struct route *route, const struct enqueue *enqueue, struct sluice_error *error)
+{
+	switch (enqueue_event(route->plugin, enqueue, error)) {
+	case ENQUEUE_DONE:
+	case ENQUEUE_SEEN:
+		return true;
+	case ENQUEUE_FAILED:
+		return false;
+	case ENQUEUE_NO_MEMORY:
+		route->no_memory = true;
+		break;
+	}
+	return true;
+}
+
+/* The event as it is, with why it is here. A rule without a queue for it: counted and told, above. */
+static void dead_letter(struct route *route, const struct sluice_rule *rule,
+                        struct sluice_str target, const char *code, const char *reason)
+{
+	struct durable *durable = &route->plugin->durable;
+	struct queue *queue =
+	        rule->dead_letter.data ? queues_find(&durable->queues, rule->dead_letter) : NULL;
+	struct sluice_buffer text = { 0 };
+	struct sluice_error error;
+	if (!queue)
+		return;
+	sluice_buffer_printf(&text, "{\"code\":\"%s\",\"message\":", code);
+	sluice_json_write_string(&text, sluice_str(reason));
+	sluice_buffer_append_text(&text, ",\"target\":");
+	sluice_json_write_string(&text, target);
+	sluice_buffer_append_text(&text, ",\"attempts\":0}");
+	durable_now(route->plugin);
+	struct sluice_vars vars = vars_of(route, rule, NULL, true);
+	const struct enqueue dead = { .queue = queue,
+		                      .vars = &vars,
+		                      .payload = route->event.payload,
+		                      .properties = packed_properties(route, NULL),
+		                      .error = intake_copy(&durable->intake,
+		                                           sluice_buffer_str(&text)) };
+	sluice_buffer_finish(&text);
+	if (!dead.error.data || !dead.properties.data)
+		route->no_memory = true;
+	else
+		enqueue(route, &dead, &error);
+}
+
+/* Counts and tells it, and puts the event among the rule's dead letters, if it has a queue for them. */
 static void target_failed(struct route *route, struct rule_entry *entry,
-                          const struct sluice_target *target, const char *reason)
+                          const struct sluice_target *target, const char *code, const char *reason)
 {
 	counter_add(&entry->record->failed, 1);
 	counter_add(&route->plugin->metrics.failed, 1);
@@ -127,6 +218,7 @@ static void target_failed(struct route *route, struct rule_entry *entry,
 	            "rule %s, target %.*s: an event on %.200s is not delivered: %s",
 	            entry->record->name, (int)target->id.len, target->id.data,
 	            route->message->topic, reason);
+	dead_letter(route, entry->rule, target->id, code, reason);
 }
 
 /*
@@ -161,7 +253,7 @@ static bool transform(struct route *route, struct rule_entry *entry,
 	if (out->over_limit)
 		route->over_limit = true;
 	else
-		target_failed(route, entry, target,
+		target_failed(route, entry, target, "transform-failed",
 		              status == SLUICE_OK ? "out of memory" : error.message);
 	return false;
 }
@@ -171,7 +263,7 @@ static void chain(struct route *route, struct rule_entry *entry, const struct sl
 {
 	struct bus_record *bus = ruleset_bus(&route->plugin->ruleset, target->bus);
 	if (!bus) {
-		target_failed(route, entry, target, "there is no such bus");
+		target_failed(route, entry, target, "no-such-bus", "there is no such bus");
 		return;
 	}
 	if (bus->visited == route->router->event_number)
@@ -198,7 +290,7 @@ static void deliver(struct route *route, struct rule_entry *entry,
 	sluice_buffer_reset(&router->topic);
 	if (sluice_topic_template_expand(target->topic, vars, &router->topic, &error) !=
 	    SLUICE_OK) {
-		target_failed(route, entry, target, error.message);
+		target_failed(route, entry, target, "bad-topic", error.message);
 		return;
 	}
 	if (target->transform && !transform(route, entry, target, vars))
@@ -209,6 +301,58 @@ static void deliver(struct route *route, struct rule_entry *entry,
 	                 target->transform ? &router->transformed : NULL, route->event.payload);
 	route->over_limit |= result == PLAN_OVER_LIMIT;
 	route->no_memory |= result == PLAN_NO_MEMORY;
+}
+
+/* Counts what enters a queue as a delivery is counted. */
+static bool may_enqueue(struct route *route, size_t bytes)
+{
+	const struct options *options = &route->plugin->options;
+	struct plan *plan = &route->router->plan;
+	plan->bytes += bytes;
+	if (plan->count + route->plugin->durable.intake.count >=
+	            (uint64_t)options->max_deliveries ||
+	    plan->bytes > (uint64_t)options->max_delivery_bytes)
+		route->over_limit = true;
+	return !route->over_limit;
+}
+
+static void enter_queue(struct route *route, struct rule_entry *entry,
+                        const struct sluice_target *target, const struct sluice_vars *vars)
+{
+	struct durable *durable = &route->plugin->durable;
+	struct queue *queue = queues_find(&durable->queues, target->queue);
+	struct sluice_error error;
+	if (!queue) {
+		target_failed(route, entry, target, "no-such-queue", "there is no such queue");
+		return;
+	}
+	durable_now(route->plugin);
+	if (target->transform && !transform(route, entry, target, vars))
+		return;
+	struct enqueue entering = { .queue = queue,
+		                    .vars = vars,
+		                    .payload = route->event.payload,
+		                    .properties = packed_properties(route, target) };
+	if (target->transform)
+		entering.payload = intake_copy(&durable->intake,
+		                               sluice_buffer_str(&route->router->transformed));
+	if (!entering.properties.data || (target->transform && !entering.payload.data)) {
+		route->no_memory = true;
+		return;
+	}
+	if (!may_enqueue(route, entering.payload.len))
+		return;
+	if (target->delay && sluice_delay_of(target->delay, &route->event, &entering.delay_ms,
+	                                     &error) != SLUICE_OK) {
+		target_failed(route, entry, target, "bad-delay", error.message);
+		return;
+	}
+	if (!enqueue(route, &entering, &error)) {
+		target_failed(route, entry, target, "bad-key", error.message);
+		return;
+	}
+	counter_add(&entry->record->delivered, 1);
+	counter_add(&route->plugin->metrics.delivered, 1);
 }
 
 /* --- rules --- */
@@ -244,6 +388,7 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 {
 	const struct sluice_rule *rule = entry->rule;
 	route->matched = true;
+	route->at = entry;
 	counter_add(&entry->record->matched, 1);
 	counter_set(&entry->record->last_match_ms, (uint64_t)seen_time(route));
 	if (rule->state == SLUICE_RULE_SHADOW) {
@@ -253,17 +398,14 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 	read_properties(route, rule->metadata);
 	for (size_t i = 0; i < rule->target_count && !route->over_limit && !route->no_memory; i++) {
 		const struct sluice_target *target = &rule->targets[i];
-		struct sluice_vars vars = { .event = &route->event,
-			                    .rule = rule->name,
-			                    .bus = rule->bus,
-			                    .consumer = target->consumer,
-			                    .target = target->id };
-		if (target->transform) { /* a topic template names neither */
-			vars.id = sluice_str(event_id(route));
-			vars.time_ms = event_time(route);
-		}
+		/* A topic template names neither id nor time. */
+		struct sluice_vars vars =
+		        vars_of(route, rule, target,
+		                target->transform || target->kind == SLUICE_TARGET_QUEUE);
 		if (target->kind == SLUICE_TARGET_BUS)
 			chain(route, entry, target, &vars);
+		else if (target->kind == SLUICE_TARGET_QUEUE)
+			enter_queue(route, entry, target, &vars);
 		else
 			deliver(route, entry, target, &vars);
 	}
@@ -368,7 +510,8 @@ static void send_one(struct route *route, struct delivery *delivery)
 	if (mosquitto_broker_publish(NULL, plan_topic(&route->router->plan, delivery),
 	                             (int)delivery->payload_len, delivery->payload, qos, retain,
 	                             delivery->properties) != MOSQ_ERR_SUCCESS) {
-		target_failed(route, delivery->entry, target, "the broker did not take it");
+		target_failed(route, delivery->entry, target, "not-taken",
+		              "the broker did not take it");
 		return;
 	}
 	/* Both are the broker's now. */
@@ -378,35 +521,60 @@ static void send_one(struct route *route, struct delivery *delivery)
 	counter_add(&route->plugin->metrics.delivered, 1);
 }
 
+static void tell_no_memory(struct route *route)
+{
+	struct plugin *plugin = route->plugin;
+	counter_add(&plugin->metrics.failed, 1);
+	log_limited(&plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
+	            "out of memory: an event on %.200s is not delivered", route->message->topic);
+	/* It may have been for a queue: then the producer must not take it for safe. */
+	route->refused = plugin->durable.queues.first != NULL;
+}
+
+/* Nothing of the event is delivered; the rule at which it came to that gets it as a dead letter. */
+static void tell_over_limit(struct route *route)
+{
+	struct plugin *plugin = route->plugin;
+	counter_add(&plugin->metrics.over_limit, 1);
+	log_limited(&plugin->log, LOG_OVER_LIMIT, clock_monotonic_ms(), MOSQ_LOG_WARNING,
+	            "an event on %.200s is not delivered to anybody: it is past max_deliveries "
+	            "%" PRId64 ", max_delivery_bytes %" PRId64 " or max_bus_visits %" PRId64,
+	            route->message->topic, plugin->options.max_deliveries,
+	            plugin->options.max_delivery_bytes, plugin->options.max_bus_visits);
+	plan_reset(&route->router->plan);
+	intake_drop(plugin);
+	route->properties = (struct sluice_str){ 0 };
+	if (route->at)
+		dead_letter(route, route->at->rule, SLUICE_STR(""), "over-limit",
+		            "past max_deliveries, max_delivery_bytes or max_bus_visits");
+}
+
+/* Room in the journal is taken for all of it, then it is sent. */
 static void send_all(struct route *route)
 {
 	struct plugin *plugin = route->plugin;
 	struct plan *plan = &route->router->plan;
-	if (!route->over_limit && !route->no_memory && !complete(route))
+	struct intake *intake = &plugin->durable.intake;
+	if (route->over_limit)
+		tell_over_limit(route);
+	else if (!route->no_memory && !complete(route))
 		route->no_memory = true;
 	if (route->no_memory) {
-		counter_add(&plugin->metrics.failed, 1);
-		log_limited(&plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
-		            "out of memory: an event on %.200s is not delivered",
-		            route->message->topic);
-	} else if (route->over_limit) {
-		counter_add(&plugin->metrics.over_limit, 1);
-		log_limited(
-		        &plugin->log, LOG_OVER_LIMIT, clock_monotonic_ms(), MOSQ_LOG_WARNING,
-		        "an event on %.200s is not delivered to anybody: it is past max_deliveries "
-		        "%" PRId64 ", max_delivery_bytes %" PRId64 " or max_bus_visits %" PRId64,
-		        route->message->topic, plugin->options.max_deliveries,
-		        plugin->options.max_delivery_bytes, plugin->options.max_bus_visits);
+		tell_no_memory(route);
+	} else if (intake->count > 0 && !intake_write(plugin)) {
+		route->refused = true;
 	} else {
 		for (size_t i = 0; i < plan->count; i++)
 			send_one(route, &plan->deliveries[i]);
+		intake_settle(plugin);
 	}
 	plan_reset(plan);
+	intake_drop(plugin);
 }
 
 /* --- the publish --- */
 
-static struct sluice_event event_of(const struct mosquitto_evt_message *message)
+struct sluice_event route_event(const struct mosquitto_evt_message *message)
 {
 	struct sluice_event event = SLUICE_EVENT_INIT;
 	event.topic = sluice_str(message->topic);
@@ -432,15 +600,20 @@ static int refuse(struct plugin *plugin, const struct mosquitto_evt_message *mes
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 {
 	struct router *router = &plugin->router;
-	struct route route = {
-		.plugin = plugin, .router = router, .message = message, .event = event_of(message)
-	};
+	struct route route = { .plugin = plugin,
+		               .router = router,
+		               .message = message,
+		               .event = route_event(message) };
+	int result;
+	if (queue_publish(plugin, message, &result))
+		return result;
 	if (plugin->options.protect_targets &&
 	    protect_owns(&plugin->ruleset.protect, route.event.topic))
 		return refuse(plugin, message);
 
 	router->event_number++;
 	router->visit_count = 0;
+
 	bool keep = false;
 	for (size_t i = 0; i < plugin->ruleset.bus_count && !route.over_limit; i++) {
 		struct bus_record *bus = plugin->ruleset.buses[i];
@@ -459,11 +632,14 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 	}
 	if (route.matched)
 		counter_add(&plugin->metrics.matched, 1);
-	if (router->plan.count > 0 || route.over_limit || route.no_memory)
+	if (router->plan.count > 0 || plugin->durable.intake.count > 0 || route.over_limit ||
+	    route.no_memory)
 		send_all(&route);
 	for (size_t i = 0; i < router->visit_count; i++)
 		free(router->visits[i].owned);
 	event_properties_reset(&router->properties);
+	if (route.refused)
+		return durable_refuse(plugin, message);
 	if (keep) {
 		/* It goes on, unheard, so that the producer is told that all is well. */
 		broker_compat_hide_topic(message);

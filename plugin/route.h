@@ -34,8 +34,16 @@ struct router {
 	char nonce[16]; /* of this start of the broker, random: the first half of an event's id */
 };
 
+enum { ROUTE_ID_SIZE = 33 };
+
 bool router_init(struct router *router);
 void router_finish(struct router *router);
+
+/* The id of one more event, into buf. Returns buf. */
+char *route_new_id(struct router *router, char buf[ROUTE_ID_SIZE]);
+
+/* A publish as an event; its properties are read where they are wanted. */
+struct sluice_event route_event(const struct mosquitto_evt_message *message);
 
 /* Routes a publish; returns what the MESSAGE callback returns to the broker. */
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message);

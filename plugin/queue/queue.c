@@ -13,7 +13,8 @@ static int64_t order(const struct queued *message)
 
 static void gauge_add(counter *number, int64_t by)
 {
-	counter_set(number, counter_get(number) + (uint64_t)by);
+	uint64_t now = counter_get(number);
+	counter_set(number, by < 0 && now < (uint64_t)-by ? 0 : now + (uint64_t)by);
 }
 
 /* --- where they stand --- */
@@ -148,6 +149,22 @@ error_message:
 	return NULL;
 }
 
+/* It is counted when it is known what else there is. Without memory the count is off until the next
+ * start. */
+static void note_early(struct queue *queue, const struct sluice_record *record)
+{
+	if (queue->early_count == queue->early_capacity) {
+		size_t capacity = queue->early_capacity ? queue->early_capacity * 2 : 64;
+		struct queue_early *early = realloc(queue->early, capacity * sizeof *early);
+		if (!early)
+			return;
+		queue->early = early;
+		queue->early_capacity = capacity;
+	}
+	queue->early[queue->early_count++] =
+	        (struct queue_early){ record->id, record->payload.len, record->parked };
+}
+
 static void spill(struct queue *queue, uint64_t id)
 {
 	queue->more = true;
@@ -159,6 +176,12 @@ void queue_accept(struct queue *queue, const struct sluice_record *record)
 {
 	struct queue_numbers *numbers = queue->numbers;
 	counter_add(&numbers->accepted, 1);
+	if (!queue->attached) {
+		note_early(queue, record);
+		if (!record->parked)
+			spill(queue, record->id);
+		return;
+	}
 	gauge_add(&numbers->bytes, (int64_t)record->payload.len);
 	if (record->parked) {
 		gauge_add(&numbers->delayed, 1);
@@ -166,7 +189,7 @@ void queue_accept(struct queue *queue, const struct sluice_record *record)
 	}
 	gauge_add(&numbers->ready, 1);
 	struct queued *message = NULL;
-	if (queue->attached && !queue->more && has_room(queue, record->payload.len))
+	if (!queue->more && has_room(queue, record->payload.len))
 		message = keep(queue, record);
 	if (!message) {
 		spill(queue, record->id);
@@ -176,14 +199,24 @@ void queue_accept(struct queue *queue, const struct sluice_record *record)
 	queue_insert(queue, message);
 }
 
-void queue_attach(struct queue *queue, uint64_t ready, uint64_t parked, uint64_t bytes)
+void queue_attach(struct queue *queue, const struct queue_holdings *holdings)
 {
 	struct queue_numbers *numbers = queue->numbers;
 	queue->attached = true;
-	queue->more |= ready > 0;
-	counter_set(&numbers->ready, ready);
-	counter_set(&numbers->delayed, parked);
-	counter_set(&numbers->bytes, bytes);
+	queue->more |= holdings->ready > 0;
+	counter_set(&numbers->ready, holdings->ready);
+	counter_set(&numbers->delayed, holdings->parked);
+	counter_set(&numbers->bytes, holdings->bytes);
+	for (size_t i = 0; i < queue->early_count; i++) {
+		const struct queue_early *early = &queue->early[i];
+		if (early->id <= holdings->carried_to)
+			continue;
+		gauge_add(early->parked ? &numbers->delayed : &numbers->ready, 1);
+		gauge_add(&numbers->bytes, (int64_t)early->bytes);
+	}
+	free(queue->early);
+	queue->early = NULL;
+	queue->early_count = queue->early_capacity = 0;
 }
 
 /* Times are kept as the wall clock's, which may have been set since: an end too far away is none. */

@@ -25,6 +25,7 @@
 #include "sluice/rule.h"
 
 struct queues;
+struct sluice_queue;
 
 enum {
 	QUEUE_WINDOW = 1000, /* messages in memory that wait to be delivered */
@@ -97,8 +98,10 @@ struct queue {
 	struct queues *all;
 	struct queue_settings settings;
 	struct queue_numbers *numbers; /* the owner's, see queues_put */
-	struct queue *next;            /* in the order of names */
-	struct queue *next_by_name;    /* in a bucket of queues.by_name */
+	const struct sluice_queue
+	        *definition;        /* the owner's, for what makes records; may be NULL */
+	struct queue *next;         /* in the order of names */
+	struct queue *next_by_name; /* in a bucket of queues.by_name */
 	/* in memory */
 	struct queued_table table;
 	struct heap ready;  /* by id */
@@ -111,9 +114,16 @@ struct queue {
 	uint64_t spilled_to; /* the youngest that was left to the disk */
 	bool more;           /* there may be younger ones than loaded_to on the disk */
 	bool loading;
-	int64_t load_again_ms; /* a load failed: not before */
-	uint64_t purged_to;    /* what is older and still on its way from the disk is gone */
-	bool attached;         /* what was on the disk at the beginning is known */
+	int64_t load_again_ms;    /* a load failed: not before */
+	uint64_t purged_to;       /* what is older and still on its way from the disk is gone */
+	bool attached, attaching; /* what was on the disk at the beginning is known, is asked for */
+	/* Messages that came before that was known. */
+	struct queue_early {
+		uint64_t id;
+		size_t bytes;
+		bool parked;
+	} * early;
+	size_t early_count, early_capacity;
 	/* who takes */
 	struct worker *workers;
 	struct worker *waiting, *waiting_last;
@@ -156,7 +166,11 @@ struct queue_io {
 void queue_accept(struct queue *queue, const struct sluice_record *record);
 
 /* At the beginning: what SQLite counts, then each that was delivered before and not acknowledged. */
-void queue_attach(struct queue *queue, uint64_t ready, uint64_t parked, uint64_t bytes);
+struct queue_holdings {
+	uint64_t ready, parked, bytes;
+	uint64_t carried_to; /* the highest id that is counted in */
+};
+void queue_attach(struct queue *queue, const struct queue_holdings *holdings);
 void queue_restore(struct queue *queue, const struct sluice_record *record);
 
 /* The answer to a load. `carried_to`: all ids up to there were looked at, when `complete`. */

@@ -25,6 +25,7 @@ static void destroy(struct queue *queue)
 	groups_finish(&queue->groups);
 	heap_finish(&queue->ready);
 	heap_finish(&queue->timers);
+	free(queue->early);
 	free(queue);
 }
 

@@ -299,7 +299,8 @@ static inline void world_attach(struct world *world, struct queue *queue)
 		    strcmp(world->rows[i].queue, queue->name) == 0)
 			bytes += world->rows[i].record.payload.len;
 	}
-	queue_attach(queue, ready, parked, bytes);
+	queue_attach(queue, &(struct queue_holdings){ ready, parked, bytes,
+	                                              world->queues.last_id });
 	rows = world_rows(world, queue->name, ROW_HELD, 0, &held);
 	for (size_t i = 0; i < held; i++)
 		queue_restore(queue, &rows[i]->record);

@@ -26,6 +26,35 @@ static void test_only_the_store_must_be_named(void **state)
 	assert_int_equal(options.max_deliveries, 10000);
 	assert_int_equal(options.max_delivery_bytes, 64 * 1024 * 1024);
 	assert_int_equal(options.max_bus_visits, 256);
+	assert_string_equal(options.data_file, "/var/lib/sluice/sluice-data.db");
+	assert_string_equal(options.journal_dir, "/var/lib/sluice/sluice-journal");
+	assert_int_equal(options.journal_max, 256 * 1024 * 1024);
+	assert_int_equal(options.durability, SLUICE_DURABLE_PROCESS);
+	options_finish(&options);
+}
+
+static void test_durability_is_read(void **state)
+{
+	const struct option_line lines[] = {
+		{ "db_file", "/a/rules" },    { "data_file", "/b/d" },
+		{ "journal_dir", "/c/j" },    { "journal_max", "8000000" },
+		{ "durability", "batch:25" },
+	};
+	struct options options, other;
+	(void)state;
+
+	assert_int_equal(options_init(&options, lines, 5, NULL), SLUICE_OK);
+	assert_string_equal(options.data_file, "/b/d");
+	assert_string_equal(options.journal_dir, "/c/j");
+	assert_int_equal(options.journal_max, 8000000);
+	assert_int_equal(options.durability, SLUICE_DURABLE_BATCH);
+	assert_int_equal(options.sync_ms, 25);
+	assert_int_equal(options_init(&other, lines, 4, NULL), SLUICE_OK);
+	assert_false(options_equal(&options, &other));
+	options_finish(&other);
+	assert_int_equal(options_init(&other, lines, 1, NULL), SLUICE_OK);
+	assert_string_equal(other.data_file, "/a/rules-data.db");
+	options_finish(&other);
 	options_finish(&options);
 }
 
@@ -80,6 +109,11 @@ static void test_what_is_wrong_is_named(void **state)
 		{ { "max_deliveries", "10x" }, "must be a whole number" },
 		{ { "max_bus_visits", "99999999999999999999" }, "must be a whole number" },
 		{ { "sys_interval", "" }, "must be a whole number" },
+		{ { "data_file", "x" }, "must be an absolute path" },
+		{ { "journal_max", "4000" }, "must be at least 4194304 bytes" },
+		{ { "durability", "none" }, "must be process, power, or batch: and milliseconds" },
+		{ { "durability", "batch:" },
+		  "must be process, power, or batch: and milliseconds" },
 	};
 	(void)state;
 
@@ -109,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_the_store_must_be_named),
 		cmocka_unit_test(test_each_option_is_read),
+		cmocka_unit_test(test_durability_is_read),
 		cmocka_unit_test(test_what_is_wrong_is_named),
 		cmocka_unit_test(test_a_missing_store_is_named),
 	};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/*
+ * What crosses between the broker's thread and the data thread, which carries the journal into
+ * SQLite (threads.h has the rest: these two share nothing with the store's thread).
+ *
+ *	broker's thread                                          data thread
+ *	              ── frames ──────────────────────>  the journal
+ *	              ── ATTACH, LOAD, DETACH, ARCHIVES ─>  to_data
+ *	  from_data   <── OPENED, ROWS, SAID ──
+ *
+ * Before a request is answered, everything that stood in the journal when it was sent has been
+ * carried over. A message is one malloc by the sender and one free by the receiver.
+ */
+#ifndef SLUICE_PLUGIN_DATA_MESSAGES_H
+#define SLUICE_PLUGIN_DATA_MESSAGES_H
+
+#include "sluice/rule.h"
+#include "sluice_store/journal.h"
+
+enum data_message_kind {
+	/* to the data thread */
+	DATA_ATTACH, /* all that is known of a queue: answered by ROWS */
+	DATA_LOAD,   /* the next ready messages: answered by ROWS */
+	/* to the broker's thread */
+	DATA_OPENED,
+	DATA_ROWS,
+	DATA_SAID, /* a line for the log */
+};
+
+struct data_message {
+	enum data_message_kind kind;
+};
+
+struct data_request {
+	struct data_message message;
+	char queue[SLUICE_NAME_MAX + 1];
+	uint64_t after;
+};
+
+/* The files are open. The journal's appending side is the broker's thread's from here on, until the
+ * data thread is stopped. */
+struct data_opened {
+	struct data_message message;
+	struct sluice_journal *journal;
+	uint64_t last_id;
+};
+
+enum data_rows_kind {
+	ROWS_ATTACHED, /* `held` ones, and the counts */
+	ROWS_LOADED,
+	ROWS_DUE, /* of any queues */
+};
+
+struct data_rows {
+	struct data_message message;
+	enum data_rows_kind kind;
+	char queue[SLUICE_NAME_MAX + 1];
+	bool done;                     /* false: it could not be read; nothing below counts */
+	bool complete;                 /* LOADED: there were no more */
+	uint64_t carried_to;           /* the highest id that was carried over */
+	uint64_t ready, parked, bytes; /* ATTACHED */
+	size_t next;                   /* the receiver's: where the next record is */
+	size_t len;
+	unsigned char records[]; /* as in a frame of the journal */
+};
+
+struct data_said {
+	struct data_message message;
+	int level; /* MOSQ_LOG_* */
+	char text[];
+};
+
+#endif

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "data_thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <mosquitto.h>
+
+#include "clock.h"
+#include "queue/queue.h"
+#include "sluice_store/data.h"
+
+enum {
+	TO_DATA = 4096,
+	FROM_DATA = 1024,
+	BATCH_BYTES = 8 * 1024 * 1024, /* of the journal in one transaction */
+	/* After the first frame, so long for others: what comes and goes meanwhile never touches
+	 * SQLite. */
+	NAP_MS = 5,
+	IDLE_MS = 200,
+	RETRY_MS = 1000,
+	DUE_ROWS = 256,
+	FULL_WAIT_MS = 1,
+};
+
+/* What the appending thread may have to wake it from. */
+enum rest { AWAKE, NAPPING /* requests */, ASLEEP /* anything */ };
+
+struct data_thread {
+	struct sluice_data *data;
+	struct sluice_journal *journal;
+	struct data_numbers *numbers;
+	const struct options *options;
+	data_take_fn take;
+	void *arg;
+	bool running; /* there is a thread */
+	bool open;    /* the files are */
+	pthread_t thread;
+	struct ring to_data, from_data;
+	int wake_fd;
+	atomic_bool stop;
+	_Atomic(enum rest) rest;
+	uint64_t carried_to; /* the highest id of a record that was carried over */
+	int64_t retry_ms;    /* after an error: not before */
+	int64_t next_sync_ms;
+};
+
+/* --- to the broker's thread --- */
+
+static void emit(struct data_thread *thread, struct data_message *message)
+{
+	if (!thread->running) {
+		thread->take(thread->arg, message);
+		return;
+	}
+	while (!ring_push(&thread->from_data, message)) {
+		if (atomic_load_explicit(&thread->stop, memory_order_relaxed)) {
+			free(message); /* the disk has all of it */
+			return;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = FULL_WAIT_MS * 1000000L }, NULL);
+	}
+}
+
+static void say(struct data_thread *thread, int level, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+static void say(struct data_thread *thread, int level, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	struct data_said *said = malloc(sizeof *said + strlen(text) + 1);
+	if (!said)
+		return;
+	said->message.kind = DATA_SAID;
+	said->level = level;
+	memcpy(said->text, text, strlen(text) + 1);
+	emit(thread, &said->message);
+}
+
+/* Says so when the state of the files changes. */
+static void note(struct data_thread *thread, enum sluice_status status,
+                 const struct sluice_error *error)
+{
+	enum sluice_status before = (enum sluice_status)counter_get(&thread->numbers->state);
+	counter_set(&thread->numbers->state, (uint64_t)status);
+	if (status != SLUICE_OK)
+		thread->retry_ms = clock_monotonic_ms() + RETRY_MS;
+	if (status == before)
+		return;
+	if (status == SLUICE_OK)
+		say(thread, MOSQ_LOG_NOTICE, "the durable state can be written again");
+	else
+		say(thread, MOSQ_LOG_ERR,
+		    "the durable state can't be written; the journal keeps what comes while it has "
+		    "room: %s",
+		    error->message);
+}
+
+/* --- carrying over --- */
+
+static enum sluice_status carry_frame(struct data_thread *thread,
+                                      const struct sluice_journal_frame *frame,
+                                      struct sluice_error *error)
+{
+	size_t offset = 0;
+	while (offset < frame->len) {
+		struct sluice_record record;
+		enum sluice_status status =
+		        sluice_record_read(frame->data, frame->len, &offset, &record, error);
+		if (status == SLUICE_OK)
+			status = sluice_data_apply(thread->data, &record, error);
+		if (status != SLUICE_OK)
+			return status;
+		uint64_t id = record.new_id > record.id ? record.new_id : record.id;
+		if (id > thread->carried_to)
+			thread->carried_to = id;
+	}
+	return SLUICE_OK;
+}
+
+/*
+ * Carries frames over, in one transaction, up to `end` or the batch's size. *any says whether there
+ * were any. After an error the journal still has them.
+ */
+static enum sluice_status carry(struct data_thread *thread, uint64_t end, bool *any,
+                                struct sluice_error *error)
+{
+	struct sluice_journal_frame frame;
+	uint64_t begun = sluice_data_position(thread->data);
+	uint64_t position = begun;
+	*any = false;
+	if (begun >= end)
+		return SLUICE_OK;
+	enum sluice_status status = sluice_data_begin(thread->data, error);
+	if (status != SLUICE_OK)
+		return status;
+	while (status == SLUICE_OK && position < end && position - begun < BATCH_BYTES &&
+	       sluice_journal_next(thread->journal, &frame)) {
+		status = carry_frame(thread, &frame, error);
+		position = frame.position;
+	}
+	if (status == SLUICE_OK)
+		status = sluice_data_commit(thread->data, position, error);
+	if (status != SLUICE_OK) {
+		sluice_journal_seek(thread->journal, sluice_data_position(thread->data));
+		return status;
+	}
+	counter_add(&thread->numbers->batches, 1);
+	sluice_journal_release(thread->journal, position);
+	*any = position > begun;
+	return SLUICE_OK;
+}
+
+/* Everything that stands in the journal now. */
+static enum sluice_status carry_all(struct data_thread *thread, struct sluice_error *error)
+{
+	uint64_t end = sluice_journal_end(thread->journal);
+	enum sluice_status status;
+	bool any;
+	do {
+		status = carry(thread, end, &any, error);
+	} while (status == SLUICE_OK && any);
+	return status;
+}
+
+/* --- rows --- */
+
+/* Rows on their way into a message: it grows as they come. */
+struct gathering {
+	struct data_rows *rows;
+	size_t capacity;
+	size_t count, limit, bytes, byte_limit;
+	bool no_memory;
+};
+
+static bool gather(void *arg, const struct sluice_record *record)
+{
+	struct gathering *gathering = arg;
+	struct data_rows *rows = gathering->rows;
+	size_t size = sluice_record_size(record);
+	if (rows->len + size > gathering->capacity) {
+		size_t capacity = (rows->len + size) * 2;
+		rows = realloc(rows, sizeof *rows + capacity);
+		if (!rows) {
+			gathering->no_memory = true;
+			return false;
+		}
+		gathering->rows = rows;
+		gathering->capacity = capacity;
+	}
+	sluice_record_write(record, rows->records + rows->len);
+	rows->len += size;
+	gathering->count++;
+	return true;
+}
+
+static bool begin_rows(struct gathering *gathering, enum data_rows_kind kind, const char *queue)
+{
+	*gathering = (struct gathering){ .capacity = 4096 };
+	gathering->rows = calloc(1, sizeof *gathering->rows + gathering->capacity);
+	if (!gathering->rows)
+		return false;
+	gathering->rows->message.kind = DATA_ROWS;
+	gathering->rows->kind = kind;
+	snprintf(gathering->rows->queue, sizeof gathering->rows->queue, "%s", queue);
+	return true;
+}
+
+static void end_rows(struct data_thread *thread, struct gathering *gathering,
+                     enum sluice_status status, struct sluice_error *error)
+{
+	if (gathering->no_memory)
+		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+	gathering->rows->done = status == SLUICE_OK;
+	gathering->rows->carried_to = thread->carried_to;
+	note(thread, status, error);
+	emit(thread, &gathering->rows->message);
+}
+
+static void attach(struct data_thread *thread, const struct data_request *request)
+{
+	struct gathering gathering;
+	struct sluice_data_counts counts = { 0 };
+	struct sluice_error error;
+	const struct sluice_str queue = sluice_str(request->queue);
+	if (!begin_rows(&gathering, ROWS_ATTACHED, request->queue))
+		return;
+	enum sluice_status status = carry_all(thread, &error);
+	if (status == SLUICE_OK)
+		status = sluice_data_count(thread->data, queue, &counts, &error);
+	if (status == SLUICE_OK)
+		status = sluice_data_held(thread->data, queue, gather, &gathering, &error);
+	gathering.rows->ready = counts.ready;
+	gathering.rows->parked = counts.parked;
+	gathering.rows->bytes = counts.bytes;
+	end_rows(thread, &gathering, status, &error);
+}
+
+static void load(struct data_thread *thread, const struct data_request *request)
+{
+	struct gathering gathering;
+	struct sluice_error error;
+	if (!begin_rows(&gathering, ROWS_LOADED, request->queue))
+		return;
+	enum sluice_status status = carry_all(thread, &error);
+	if (status == SLUICE_OK)
+		status =
+		        sluice_data_ready(thread->data, sluice_str(request->queue), request->after,
+		                          QUEUE_LOAD, QUEUE_LOAD_BYTES, gather, &gathering, &error);
+	/* Fewer than asked for, in number and in bytes, so that there are no more. */
+	gathering.rows->complete =
+	        gathering.count < QUEUE_LOAD && gathering.rows->len < QUEUE_LOAD_BYTES;
+	end_rows(thread, &gathering, status, &error);
+}
+
+/* Hands in parked messages whose time has come. */
+static void due(struct data_thread *thread)
+{
+	struct gathering gathering;
+	struct sluice_error error;
+	int64_t now_ms = clock_real_ms();
+	if (sluice_data_next_due(thread->data) > now_ms || !begin_rows(&gathering, ROWS_DUE, ""))
+		return;
+	enum sluice_status status =
+	        sluice_data_due(thread->data, now_ms, DUE_ROWS, gather, &gathering, &error);
+	if (gathering.no_memory) {
+		/* They are not parked any more: a broker that starts anew finds them. */
+		say(thread, MOSQ_LOG_ERR, "out of memory: delayed messages wait for a restart");
+	}
+	if (gathering.count == 0) {
+		free(gathering.rows);
+		note(thread, status, &error);
+		return;
+	}
+	end_rows(thread, &gathering, status, &error);
+}
+
+/* --- opening --- */
+
+static void damaged(void *arg, const char *message, const char *kept)
+{
+	say(arg, MOSQ_LOG_ERR, "the journal is damaged: %s; what could not be read is kept in %s",
+	    message, kept);
+}
+
+static enum sluice_status opened(struct data_thread *thread, struct sluice_error *error)
+{
+	struct data_opened *opened = malloc(sizeof *opened);
+	if (!opened)
+		return sluice_out_of_memory(error);
+	thread->carried_to = sluice_data_last_id(thread->data, error);
+	*opened = (struct data_opened){ { DATA_OPENED }, thread->journal, thread->carried_to };
+	thread->open = true;
+	emit(thread, &opened->message);
+	return SLUICE_OK;
+}
+
+static enum sluice_status open_both(struct data_thread *thread, struct sluice_error *error)
+{
+	const struct options *options = thread->options;
+	unsigned flags = options->durability == SLUICE_DURABLE_PROCESS ? 0 : SLUICE_DATA_FULL_SYNC;
+	enum sluice_status status =
+	        sluice_data_open(options->data_file, flags, &thread->data, error);
+	if (status != SLUICE_OK)
+		return status;
+	const struct sluice_journal_options journal = {
+		.dir = options->journal_dir,
+		.max_bytes = (uint64_t)options->journal_max,
+		.durability = options->durability,
+		.kept_bytes = (size_t)options->journal_max / 8,
+	};
+	status = sluice_journal_open(&journal, damaged, thread, &thread->journal, error);
+	if (status != SLUICE_OK)
+		return status;
+	sluice_journal_seek(thread->journal, sluice_data_position(thread->data));
+	status = carry_all(thread, error);
+	if (status == SLUICE_OK)
+		status = opened(thread, error);
+	return status;
+}
+
+/* All or nothing: what was opened is closed again. */
+static enum sluice_status open_files(struct data_thread *thread, struct sluice_error *error)
+{
+	enum sluice_status status = open_both(thread, error);
+	if (status != SLUICE_OK) {
+		sluice_journal_close(thread->journal);
+		sluice_data_close(thread->data);
+		thread->journal = NULL;
+		thread->data = NULL;
+	}
+	return status;
+}
+
+/* --- the thread --- */
+
+static void update_numbers(struct data_thread *thread)
+{
+	counter_set(&thread->numbers->journal_lag, sluice_journal_lag_bytes(thread->journal));
+	counter_set(&thread->numbers->journal_bytes, sluice_journal_disk_bytes(thread->journal));
+}
+
+static void answer(struct data_thread *thread, struct data_message *message)
+{
+	if (message->kind == DATA_ATTACH)
+		attach(thread, (struct data_request *)message);
+	else if (message->kind == DATA_LOAD)
+		load(thread, (struct data_request *)message);
+	free(message);
+}
+
+/* Rests until it is woken or the time is over. */
+static void rest(struct data_thread *thread, enum rest how, int64_t ms)
+{
+	struct pollfd wake = { .fd = thread->wake_fd, .events = POLLIN };
+	uint64_t count;
+	if (ms <= 0)
+		return;
+	/* Either they see that it rests, or it sees what they wrote: see rests(). */
+	atomic_store(&thread->rest, how);
+	atomic_thread_fence(memory_order_seq_cst);
+	bool nothing = ring_empty(&thread->to_data) && !atomic_load(&thread->stop);
+	if (nothing && how == ASLEEP)
+		nothing = sluice_journal_end(thread->journal) <= sluice_data_position(thread->data);
+	if (nothing && poll(&wake, 1, (int)ms) > 0 &&
+	    read(thread->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+		nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
+	atomic_store(&thread->rest, AWAKE);
+}
+
+static void sync_journal(struct data_thread *thread, int64_t now_ms)
+{
+	struct sluice_error error;
+	if (thread->options->durability != SLUICE_DURABLE_BATCH || now_ms < thread->next_sync_ms)
+		return;
+	thread->next_sync_ms = now_ms + thread->options->sync_ms;
+	enum sluice_status status = sluice_journal_sync(thread->journal, &error);
+	if (status != SLUICE_OK)
+		note(thread, status, &error);
+}
+
+static int64_t rest_ms(const struct data_thread *thread, int64_t now_ms)
+{
+	int64_t ms = IDLE_MS;
+	int64_t due_ms = sluice_data_next_due(thread->data);
+	if (due_ms != INT64_MAX && due_ms - clock_real_ms() < ms)
+		ms = due_ms - clock_real_ms();
+	if (thread->options->durability == SLUICE_DURABLE_BATCH &&
+	    thread->next_sync_ms - now_ms < ms)
+		ms = thread->next_sync_ms - now_ms;
+	return ms > 0 ? ms : 1;
+}
+
+static void work(struct data_thread *thread)
+{
+	struct sluice_error error;
+	enum sluice_status status = sluice_journal_prepare(thread->journal, &error);
+	int64_t now_ms = clock_monotonic_ms();
+	bool any = false;
+	sync_journal(thread, now_ms);
+	struct data_message *message = ring_pop(&thread->to_data);
+	if (message)
+		answer(thread, message);
+	if (status == SLUICE_OK && now_ms >= thread->retry_ms) {
+		status = carry(thread, UINT64_MAX, &any, &error);
+		if (status == SLUICE_OK)
+			due(thread);
+		note(thread, status, &error);
+	} else if (status != SLUICE_OK) {
+		note(thread, status, &error);
+	}
+	update_numbers(thread);
+	if (!message)
+		rest(thread, any ? NAPPING : ASLEEP, any ? NAP_MS : rest_ms(thread, now_ms));
+}
+
+static void *run(void *arg)
+{
+	struct data_thread *thread = arg;
+	struct sluice_error error;
+	while (!atomic_load_explicit(&thread->stop, memory_order_acquire)) {
+		if (thread->open) {
+			work(thread);
+			continue;
+		}
+		enum sluice_status status = open_files(thread, &error);
+		note(thread, status, &error);
+		for (int i = 0; i < RETRY_MS && status != SLUICE_OK &&
+		                !atomic_load_explicit(&thread->stop, memory_order_acquire);
+		     i += 10)
+			nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
+	}
+	return NULL;
+}
+
+static void wake(struct data_thread *thread)
+{
+	const uint64_t one = 1;
+	/* It can fail only when the count is full: then the thread is awake. */
+	ssize_t written = write(thread->wake_fd, &one, sizeof one);
+	(void)written;
+}
+
+/* After something was written for it: the fence keeps that before this look. */
+static enum rest rests(struct data_thread *thread)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&thread->rest, memory_order_relaxed);
+}
+
+bool data_thread_ask(struct data_thread *thread, enum data_message_kind kind, const char *queue,
+                     uint64_t after)
+{
+	struct data_request *request = malloc(sizeof *request);
+	if (!request)
+		return false;
+	request->message.kind = kind;
+	request->after = after;
+	snprintf(request->queue, sizeof request->queue, "%s", queue);
+	if (!thread->running) {
+		if (thread->open)
+			answer(thread, &request->message);
+		return thread->open;
+	}
+	if (!ring_push(&thread->to_data, request)) {
+		free(request);
+		return false;
+	}
+	if (rests(thread) != AWAKE)
+		wake(thread);
+	return true;
+}
+
+void data_thread_written(struct data_thread *thread)
+{
+	if (thread->running && rests(thread) == ASLEEP)
+		wake(thread);
+}
+
+struct data_message *data_thread_receive(struct data_thread *thread)
+{
+	return ring_pop(&thread->from_data);
+}
+
+/* --- life --- */
+
+struct data_thread *data_thread_create(const struct options *options, struct data_numbers *numbers,
+                                       data_take_fn take, void *arg)
+{
+	struct data_thread *thread = calloc(1, sizeof *thread);
+	if (!thread)
+		return NULL;
+	thread->options = options;
+	thread->numbers = numbers;
+	thread->take = take;
+	thread->arg = arg;
+	thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	atomic_init(&thread->stop, false);
+	atomic_init(&thread->rest, AWAKE);
+	if (thread->wake_fd < 0 || !ring_init(&thread->to_data, TO_DATA) ||
+	    !ring_init(&thread->from_data, FROM_DATA)) {
+		data_thread_destroy(thread);
+		return NULL;
+	}
+	return thread;
+}
+
+enum sluice_status data_thread_open(struct data_thread *thread, struct sluice_error *error)
+{
+	enum sluice_status status = open_files(thread, error);
+	counter_set(&thread->numbers->state, (uint64_t)status);
+	return status;
+}
+
+bool data_thread_start(struct data_thread *thread)
+{
+	/* Signals are the broker's: its own thread takes them. */
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	thread->running = true;
+	int result = pthread_create(&thread->thread, NULL, run, thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	thread->running = result == 0;
+	return thread->running;
+}
+
+void data_thread_destroy(struct data_thread *thread)
+{
+	struct sluice_error error;
+	void *message;
+	if (!thread)
+		return;
+	if (thread->running) {
+		atomic_store_explicit(&thread->stop, true, memory_order_release);
+		wake(thread);
+		pthread_join(thread->thread, NULL);
+		if (thread->open)
+			carry_all(thread, &error); /* else the next start does */
+	}
+	while (thread->to_data.slots && (message = ring_pop(&thread->to_data)))
+		free(message);
+	while (thread->from_data.slots && (message = ring_pop(&thread->from_data)))
+		free(message);
+	sluice_journal_close(thread->journal);
+	sluice_data_close(thread->data);
+	ring_finish(&thread->to_data);
+	ring_finish(&thread->from_data);
+	if (thread->wake_fd >= 0)
+		close(thread->wake_fd);
+	free(thread);
+}

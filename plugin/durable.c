@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+#include "durable.h"
+
+#include <stdlib.h>
+
+#include <mqtt_protocol.h>
+
+#include "plugin.h"
+#include "queue_definition.h"
+
+/* Quota exceeded, of 2.1's headers: 0x97 for an MQTT 5 client at QoS 1 and 2. */
+enum { ERR_QUOTA_EXCEEDED = -6 };
+
+/* --- writing --- */
+
+bool durable_write(struct plugin *plugin, const struct sluice_record *records, size_t count,
+                   bool last)
+{
+	struct durable *durable = &plugin->durable;
+	size_t size = 0;
+	if (!durable->journal)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		size += sluice_record_size(&records[i]);
+	if (!sluice_journal_has_room(durable->journal, size, last))
+		return false;
+	struct sluice_buffer *frame = &durable->frame;
+	sluice_buffer_reset(frame);
+	if (frame->capacity < size + 1) {
+		sluice_buffer_finish(frame);
+		frame->data = malloc(size + 1);
+		if (!frame->data)
+			return false;
+		frame->capacity = size + 1;
+	}
+	size_t at = 0;
+	for (size_t i = 0; i < count; i++)
+		at += sluice_record_write(&records[i], (unsigned char *)frame->data + at);
+	if (!sluice_journal_begin(durable->journal, size, last))
+		return false;
+	sluice_journal_put(durable->journal, frame->data, size);
+	bool safe = sluice_journal_commit(durable->journal);
+	data_thread_written(durable->thread);
+	return safe;
+}
+
+static bool write_records(void *arg, const struct sluice_record *records, size_t count, bool last)
+{
+	return durable_write(arg, records, count, last);
+}
+
+static bool ask_load(void *arg, struct queue *queue)
+{
+	struct plugin *plugin = arg;
+	return data_thread_ask(plugin->durable.thread, DATA_LOAD, queue->name, queue->loaded_to);
+}
+
+int durable_refuse(struct plugin *plugin, const struct mosquitto_evt_message *message)
+{
+	counter_add(&plugin->durable.no_room, 1);
+	log_limited(
+	        &plugin->log, LOG_NO_ROOM, clock_monotonic_ms(), MOSQ_LOG_ERR,
+	        "a publish on %.200s is refused: the journal has no room for it (journal_max, or "
+	        "a disk that is full)",
+	        message->topic);
+	if (message->qos == 0)
+		return MOSQ_ERR_ACL_DENIED;
+	if (plugin->compat.is_2_1 &&
+	    mosquitto_client_protocol_version(message->client) == PROTOCOL_VERSION_v5)
+		return ERR_QUOTA_EXCEEDED;
+	return MOSQ_ERR_UNKNOWN;
+}
+
+/* --- what the data thread sends --- */
+
+static void attach_all(struct plugin *plugin)
+{
+	struct durable *durable = &plugin->durable;
+	if (!durable->journal)
+		return;
+	durable->attach = false;
+	for (struct queue *queue = durable->queues.first; queue; queue = queue->next) {
+		if (queue->attached || queue->attaching)
+			continue;
+		queue->attaching = true;
+		if (!data_thread_ask(durable->thread, DATA_ATTACH, queue->name, 0)) {
+			queue->attaching = false;
+			durable->attach = true;
+		}
+	}
+}
+
+/* The next record of the rows. False at the end, or where they are none of ours. */
+static bool next_row(struct data_rows *rows, struct sluice_record *record)
+{
+	return rows->next < rows->len &&
+	       sluice_record_read(rows->records, rows->len, &rows->next, record, NULL) == SLUICE_OK;
+}
+
+static void attached(struct plugin *plugin, struct data_rows *rows)
+{
+	struct queue *queue = queues_find(&plugin->durable.queues, sluice_str(rows->queue));
+	struct sluice_record record;
+	if (!queue || queue->attached)
+		return;
+	queue->attaching = false;
+	if (!rows->done) {
+		plugin->durable.attach = true;
+		return;
+	}
+	queue_attach(queue, &(struct queue_holdings){ rows->ready, rows->parked, rows->bytes,
+	                                              rows->carried_to });
+	while (next_row(rows, &record))
+		queue_restore(queue, &record);
+	queue_dispatch(queue);
+}
+
+static void loaded(struct plugin *plugin, struct data_rows *rows)
+{
+	struct queue *queue = queues_find(&plugin->durable.queues, sluice_str(rows->queue));
+	struct sluice_record record;
+	if (!queue || !queue->loading)
+		return;
+	while (rows->done && queue->loading && next_row(rows, &record))
+		queue_load_row(queue, &record);
+	queue_load_end(queue, rows->done, rows->complete, rows->carried_to);
+}
+
+/* Hands in what is due, until the journal has no room. False when something is left. */
+static bool hand_in(struct plugin *plugin, struct data_rows *rows)
+{
+	struct sluice_record record;
+	size_t before = rows->next;
+	while (next_row(rows, &record)) {
+		struct queue *queue = queues_find(&plugin->durable.queues, record.queue);
+		if (queue && !queue_hand_in(queue, &record)) {
+			rows->next = before;
+			return false;
+		}
+		if (queue)
+			queue_dispatch(queue);
+		before = rows->next;
+	}
+	return true;
+}
+
+static void take(void *arg, struct data_message *message)
+{
+	struct plugin *plugin = arg;
+	struct durable *durable = &plugin->durable;
+	if (message->kind == DATA_OPENED) {
+		const struct data_opened *opened = (const struct data_opened *)message;
+		durable->journal = opened->journal;
+		if (durable->queues.last_id < opened->last_id)
+			durable->queues.last_id = opened->last_id;
+		durable->attach = true;
+	} else if (message->kind == DATA_SAID) {
+		log_line(((struct data_said *)message)->level, "%s",
+		         ((struct data_said *)message)->text);
+	} else if (message->kind == DATA_ROWS) {
+		struct data_rows *rows = (struct data_rows *)message;
+		if (rows->kind == ROWS_ATTACHED) {
+			attached(plugin, rows);
+		} else if (rows->kind == ROWS_LOADED) {
+			loaded(plugin, rows);
+		} else if (rows->done && !hand_in(plugin, rows)) {
+			durable->rows = rows; /* nothing else is taken until it is in */
+			return;
+		}
+	}
+	free(message);
+}
+
+void durable_now(struct plugin *plugin)
+{
+	queues_set_time(&plugin->durable.queues, clock_monotonic_ms(), clock_real_ms());
+}
+
+void durable_tick(struct plugin *plugin)
+{
+	enum { MESSAGES_PER_TICK = 64 };
+	struct durable *durable = &plugin->durable;
+	struct data_message *message;
+	if (!durable->thread)
+		return;
+	durable_now(plugin);
+	if (durable->rows && hand_in(plugin, durable->rows)) {
+		free(durable->rows);
+		durable->rows = NULL;
+	}
+	for (size_t i = 0; !durable->rows && i < MESSAGES_PER_TICK &&
+	                   (message = data_thread_receive(durable->thread));
+	     i++)
+		take(plugin, message);
+	if (durable->attach)
+		attach_all(plugin);
+	if (durable->queues.now_ms >= durable->next_ms)
+		durable->next_ms = queues_tick(&durable->queues);
+	seen_tick(&durable->seen, durable->queues.real_ms);
+}
+
+bool durable_pending(const struct plugin *plugin)
+{
+	const struct durable *durable = &plugin->durable;
+	if (!durable->thread)
+		return false;
+	if (durable->rows || durable->attach || durable->next_ms <= durable->queues.now_ms + 100)
+		return true;
+	for (const struct queue *queue = durable->queues.first; queue; queue = queue->next) {
+		if (queue->loading || queue->attaching)
+			return true;
+	}
+	return false;
+}
+
+/* --- life --- */
+
+void durable_init(struct plugin *plugin)
+{
+	const struct queue_io io = { plugin, write_records, queue_deliver, ask_load };
+	queues_init(&plugin->durable.queues, &io);
+}
+
+void durable_finish(struct plugin *plugin)
+{
+	struct durable *durable = &plugin->durable;
+	/* Only now nothing is appended any more. */
+	durable->journal = NULL;
+	data_thread_destroy(durable->thread);
+	queues_finish(&durable->queues);
+	intake_finish(&durable->intake);
+	seen_finish(&durable->seen);
+	sluice_buffer_finish(&durable->frame);
+	sluice_buffer_finish(&durable->scratch);
+	free(durable->rows);
+}
+
+static bool create_thread(struct plugin *plugin)
+{
+	struct durable *durable = &plugin->durable;
+	durable->thread = data_thread_create(&plugin->options, &durable->numbers, take, plugin);
+	return durable->thread != NULL;
+}
+
+enum sluice_status durable_start(struct plugin *plugin, struct sluice_error *error)
+{
+	struct durable *durable = &plugin->durable;
+	plugin->started = true;
+	if (!durable->queues.first)
+		return SLUICE_OK;
+	if (!create_thread(plugin))
+		return sluice_out_of_memory(error);
+	durable_now(plugin);
+	enum sluice_status status = data_thread_open(durable->thread, error);
+	if (status != SLUICE_OK && !plugin->options.continue_on_bad_store)
+		return status;
+	attach_all(plugin);
+	if (!data_thread_start(durable->thread))
+		return sluice_error_set(error, SLUICE_ERR_IO, SIZE_MAX, NULL,
+		                        "no thread for the durable state");
+	return SLUICE_OK;
+}
+
+void durable_need(struct plugin *plugin)
+{
+	struct durable *durable = &plugin->durable;
+	if (durable->thread || !plugin->started)
+		return;
+	if (!create_thread(plugin))
+		return; /* with the next one that is put in force */
+	if (!data_thread_start(durable->thread)) {
+		data_thread_destroy(durable->thread);
+		durable->thread = NULL;
+		log_line(MOSQ_LOG_ERR, "there is no thread for the durable state");
+	}
+}
+
+bool durable_put_queue(struct plugin *plugin, const struct sluice_queue *definition,
+                       struct queue_numbers *numbers)
+{
+	struct durable *durable = &plugin->durable;
+	struct queue_settings settings;
+	queue_settings_of(definition, &settings);
+	durable_now(plugin);
+	struct queue *queue = queues_put(&durable->queues, definition->name, &settings, numbers);
+	if (!queue)
+		return false;
+	queue->definition = definition;
+	durable->attach = true;
+	durable->next_ms = 0;
+	durable_need(plugin);
+	return true;
+}
+
+void durable_remove_queue(struct plugin *plugin, struct sluice_str name)
+{
+	struct queue *queue = queues_find(&plugin->durable.queues, name);
+	if (queue)
+		queues_remove(&plugin->durable.queues, queue);
+}
+
+void durable_client_gone(struct plugin *plugin, const void *client)
+{
+	queues_client_gone(&plugin->durable.queues, client);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* Deliveries of queues become messages of the broker. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <mqtt_protocol.h>
+
+#include "plugin.h"
+#include "properties_pack.h"
+#include "queue/wire.h"
+#include "sluice/base64.h"
+
+static bool add_user(mosquitto_property **list, const char *name, struct sluice_str value)
+{
+	char small[256];
+	if (!value.data)
+		return true;
+	char *text = value.len < sizeof small ? small : malloc(value.len + 1);
+	if (!text)
+		return false;
+	memcpy(text, value.data, value.len);
+	text[value.len] = '\0';
+	int result = mosquitto_property_add_string_pair(list, MQTT_PROP_USER_PROPERTY, name, text);
+	if (text != small)
+		free(text);
+	return result == MOSQ_ERR_SUCCESS;
+}
+
+static bool add_packed(mosquitto_property **list, const struct packed_property *property)
+{
+	int result = MOSQ_ERR_SUCCESS;
+	switch (property->id) {
+	case PACKED_PAYLOAD_FORMAT:
+		if (property->value.len == 1)
+			result = mosquitto_property_add_byte(list,
+			                                     MQTT_PROP_PAYLOAD_FORMAT_INDICATOR,
+			                                     (uint8_t)property->value.data[0]);
+		break;
+	case PACKED_CONTENT_TYPE:
+	case PACKED_RESPONSE_TOPIC:
+		result = mosquitto_property_add_string(list, (int)property->id,
+		                                       property->value.data);
+		break;
+	case PACKED_CORRELATION_DATA:
+		result = mosquitto_property_add_binary(list, MQTT_PROP_CORRELATION_DATA,
+		                                       property->value.data,
+		                                       (uint16_t)property->value.len);
+		break;
+	case PACKED_USER_PROPERTY:
+		result = mosquitto_property_add_string_pair(
+		        list, MQTT_PROP_USER_PROPERTY, property->name.data, property->value.data);
+		break;
+	}
+	return result == MOSQ_ERR_SUCCESS;
+}
+
+/* Why it is a dead letter: a property for each member of the error's object. */
+static bool add_error(mosquitto_property **list, const struct sluice_record *record)
+{
+	struct sluice_json_doc *doc;
+	if (!record->error.data)
+		return true;
+	if (sluice_json_parse(record->error, 0, 2, &doc, NULL) != SLUICE_OK)
+		return true; /* it was made by us, so this is a damaged row: without it, then */
+	bool done = true;
+	const struct sluice_json *member = sluice_json_root(doc)->first;
+	for (; done && member; member = member->next) {
+		char name[64];
+		snprintf(name, sizeof name, "sluice-error-%.*s", (int)member->key.len,
+		         member->key.data);
+		done = add_user(list, name, member->string.data ? member->string : member->raw);
+	}
+	sluice_json_destroy(doc);
+	return done;
+}
+
+/* What a delivery of one message carries. */
+static bool make_properties(const struct sluice_record *record, mosquitto_property **list)
+{
+	struct sluice_str rest = record->properties;
+	struct packed_property property;
+	char attempt[16], time[SLUICE_TIME_SIZE];
+	bool done = true;
+	while (done && properties_unpack(&rest, &property))
+		done = add_packed(list, &property);
+	/* An offer that nobody may have seen is no attempt yet; to whoever sees it, it is the first. */
+	snprintf(attempt, sizeof attempt, "%" PRIu32, record->attempts ? record->attempts : 1);
+	return done && add_user(list, "sluice-id", record->event_id) &&
+	       add_user(list, "sluice-attempt", sluice_str(attempt)) &&
+	       add_user(list, "sluice-rule", record->rule) &&
+	       add_user(list, "sluice-topic", record->topic) &&
+	       add_user(list, "sluice-time",
+	                sluice_str(sluice_time_format(record->time_ms, time))) &&
+	       add_error(list, record);
+}
+
+/* --- batches --- */
+
+static bool is_json(struct sluice_str payload)
+{
+	struct sluice_json_doc *doc;
+	if (sluice_json_parse(payload, 0, SIZE_MAX, &doc, NULL) != SLUICE_OK)
+		return false;
+	sluice_json_destroy(doc);
+	return true;
+}
+
+static void append_member(struct sluice_buffer *out, const char *name, struct sluice_str value)
+{
+	if (!value.data)
+		return;
+	sluice_buffer_printf(out, ",\"%s\":", name);
+	sluice_json_write_string(out, value);
+}
+
+static void append_base64(struct sluice_buffer *out, struct sluice_str payload)
+{
+	size_t len = sluice_base64_length(payload.len);
+	char *text = malloc(len + 1);
+	if (!text) {
+		out->failed = true;
+		return;
+	}
+	sluice_base64_encode(payload, text);
+	sluice_buffer_append_text(out, ",\"event_base64\":\"");
+	sluice_buffer_append(out, text, len);
+	sluice_buffer_append_text(out, "\"");
+	free(text);
+}
+
+/* An event of a batch: its payload as it is when it is JSON, else as base64. */
+static void append_event(struct sluice_buffer *out, const struct sluice_record *record)
+{
+	struct receipt receipt = { .id = record->id };
+	char text[RECEIPT_TEXT_SIZE];
+	memcpy(receipt.secret, record->receipt, sizeof receipt.secret);
+	receipt_write(&receipt, text);
+	sluice_buffer_printf(out, "{\"receipt\":\"%s\",\"attempt\":%" PRIu32, text,
+	                     record->attempts ? record->attempts : 1);
+	append_member(out, "id", record->event_id);
+	append_member(out, "rule", record->rule);
+	append_member(out, "topic", record->topic);
+	if (is_json(record->payload)) {
+		sluice_buffer_append_text(out, ",\"event\":");
+		sluice_buffer_append_str(out, record->payload);
+	} else {
+		append_base64(out, record->payload);
+	}
+	sluice_buffer_append_text(out, "}");
+}
+
+/* The payload, mosquitto_malloc'd; NULL when out of memory. */
+static void *make_payload(const struct queue_delivery *delivery, size_t *len)
+{
+	struct sluice_str source = delivery->messages[0]->record.payload;
+	struct sluice_buffer array = { 0 };
+	if (delivery->batch) {
+		sluice_buffer_append_text(&array, "[");
+		for (size_t i = 0; i < delivery->count; i++) {
+			if (i > 0)
+				sluice_buffer_append_text(&array, ",");
+			append_event(&array, &delivery->messages[i]->record);
+		}
+		sluice_buffer_append_text(&array, "]");
+		source = sluice_buffer_str(&array);
+	}
+	void *payload = array.failed ? NULL : mosquitto_malloc(source.len + 1);
+	if (payload && source.len > 0)
+		memcpy(payload, source.data, source.len);
+	*len = source.len;
+	sluice_buffer_finish(&array);
+	return payload;
+}
+
+static bool add_batch_properties(mosquitto_property **list)
+{
+	return mosquitto_property_add_byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1) ==
+	               MOSQ_ERR_SUCCESS &&
+	       mosquitto_property_add_string(list, MQTT_PROP_CONTENT_TYPE, "application/json") ==
+	               MOSQ_ERR_SUCCESS;
+}
+
+bool queue_deliver(void *arg, const struct queue_delivery *delivery)
+{
+	(void)arg;
+	char topic[sizeof QUEUE_TOPICS + SLUICE_NAME_MAX + sizeof "/out/" + RECEIPT_TEXT_SIZE];
+	mosquitto_property *list = NULL;
+	size_t len;
+	snprintf(topic, sizeof topic, QUEUE_TOPICS "%s/out/%s", delivery->queue->name,
+	         delivery->receipt);
+	void *payload = make_payload(delivery, &len);
+	uint32_t expiry_s = (uint32_t)((delivery->lease_ms + 999) / 1000);
+	/* It is of no use once its lease has run out. */
+	bool done = payload &&
+	            mosquitto_property_add_int32(&list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,
+	                                         expiry_s) == MOSQ_ERR_SUCCESS &&
+	            (delivery->batch ? add_batch_properties(&list)
+	                             : make_properties(&delivery->messages[0]->record, &list)) &&
+	            mosquitto_broker_publish(delivery->client_id, topic, (int)len, payload, 1,
+	                                     false, list) == MOSQ_ERR_SUCCESS;
+	if (!done) {
+		mosquitto_free(payload);
+		mosquitto_property_free_all(&list);
+	}
+	return done;
+}
