@@ -319,6 +319,7 @@ static enum sluice_status open_both(struct data_thread *thread, struct sluice_er
 		.dir = options->journal_dir,
 		.max_bytes = (uint64_t)options->journal_max,
 		.durability = options->durability,
+		.position = sluice_data_position(thread->data),
 		.kept_bytes = (size_t)options->journal_max / 8,
 	};
 	status = sluice_journal_open(&journal, damaged, thread, &thread->journal, error);

@@ -282,6 +282,11 @@ class Broker:
         assert "error" not in answer, answer
         return answer["data"]
 
+    def put_queue(self, name, **members):
+        (answer,) = self.command({"command": "putQueue", "queue": {"name": name, **members}})
+        assert "error" not in answer, answer
+        return answer["data"]
+
     def status(self):
         (answer,) = self.command({"command": "getStatus"})
         assert "error" not in answer, answer

@@ -31,6 +31,8 @@ struct sluice_journal_options {
 	uint64_t max_bytes;   /* of all segments together; at least four segments */
 	size_t segment_bytes; /* a multiple of the page size; 0 = a good one */
 	enum sluice_durability durability;
+	/* What SQLite says was carried over: a journal whose files are gone goes on from there. */
+	uint64_t position;
 	/* Bytes that sluice_journal_reserve leaves for those who ask with `last`: acknowledgements,
 	 * which free room. */
 	size_t kept_bytes;
