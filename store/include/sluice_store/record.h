@@ -6,11 +6,12 @@
  * them into SQLite; at start what was not carried over is read again. The same struct is what comes
  * back from SQLite as a row.
  *
- *	record	[length u32][kind u8] then fields, each [tag u8][value]
- *		value of a number: 8 bytes; of a text: [length u32][bytes]
+ *	record	[length u32 of what follows][kind u8] then fields, each [tag u8][value]
+ *		value of a number: 8 bytes; of a text, receipt, key: [length u32][bytes]
  *
- * Numbers are little-endian. A field that is 0 or absent is not written. A tag that is not known is
- * an error: the file is of a newer Sluice.
+ * Numbers are little-endian. A field that is 0 or absent is not written; tags grow. So a record has one
+ * spelling, and any other is damage. A tag that is not known is an error: the file is of a newer
+ * Sluice.
  */
 #ifndef SLUICE_STORE_RECORD_H
 #define SLUICE_STORE_RECORD_H
@@ -40,7 +41,7 @@ enum { SLUICE_RECEIPT_BYTES = 12 };
 struct sluice_record {
 	enum sluice_record_kind kind;
 	struct sluice_str queue;
-	uint64_t id; /* grows through all queues and archives; never used twice */
+	uint64_t id; /* grows through all queues and archives; never used twice; up to 2^63 - 1 */
 	struct sluice_str to_queue;
 	uint64_t new_id;
 	/* the event */
@@ -82,7 +83,9 @@ size_t sluice_record_write(const struct sluice_record *record, unsigned char *ou
 
 /*
  * Reads the record at *offset of a frame and moves *offset behind it. Texts point into the frame.
- * Every length is checked. SLUICE_ERR_CORRUPT, _VERSION.
+ * Every length is checked, and that what the kind can't do without is there: queue and id, MOVE's
+ * to_queue and new_id, SEEN's dedup_until_ms, FIRED's rule and time_ms. SLUICE_ERR_CORRUPT, _VERSION
+ * (a kind or tag that is not known), with the offset in the frame; *offset then stays.
  */
 enum sluice_status sluice_record_read(const unsigned char *frame, size_t len, size_t *offset,
                                       struct sluice_record *record, struct sluice_error *error);
