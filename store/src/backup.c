@@ -325,9 +325,10 @@ static enum sluice_status check_copy(struct sluice_store *backup, struct sluice_
 	if (rc == SQLITE_OK && complaint[0])
 		return store_error(backup, SLUICE_ERR_CORRUPT, error, "damaged: %s", complaint);
 	if (rc == SQLITE_OK)
-		rc = store_migrate(copy, store_migrations, store_migration_count);
+		rc = store_migrate(copy, STORE_APPLICATION_ID, store_migrations,
+		                   store_migration_count);
 	if (rc == SQLITE_OK)
-		rc = store_schema_complete(copy, complaint, sizeof(complaint));
+		rc = store_schema_complete(copy, &store_rules_schema, complaint, sizeof(complaint));
 	if (rc == SQLITE_OK && complaint[0])
 		return store_error(backup, SLUICE_ERR_CORRUPT, error,
 		                   "damaged: the %s is missing from its schema", complaint);

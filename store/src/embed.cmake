@@ -1,5 +1,5 @@
 # Writes OUT, a C file with the text of every migration in DIR (NNN-name.sql), in their order.
-# Run by CMakeLists.txt: cmake -DDIR=… -DOUT=… -P embed.cmake
+# Run by CMakeLists.txt: cmake -DDIR=… -DOUT=… -DNAME=… -P embed.cmake; the table is NAME_migrations.
 file(GLOB files ${DIR}/*.sql)
 list(SORT files)
 set(texts "")
@@ -23,5 +23,5 @@ foreach(file ${files})
 endforeach()
 math(EXPR count "${expected} - 1")
 file(WRITE ${OUT} "/* Made from schemas/sql by embed.cmake. */\n#include \"migrations.h\"\n\n${texts}\n"
-	"const struct store_migration store_migrations[] = {\n${table}};\n"
-	"const size_t store_migration_count = ${count};\n")
+	"const struct store_migration ${NAME}_migrations[] = {\n${table}};\n"
+	"const size_t ${NAME}_migration_count = ${count};\n")

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "migrations.h"
 #include "seen.h"
 #include "sluice_store/store.h"
 
@@ -63,6 +64,7 @@ struct store_report {
 struct sluice_store {
 	char *path; /* absolute; owned */
 	unsigned flags;
+	const struct store_schema *schema;
 	sqlite3 *db; /* NULL after the file was replaced by one that could not be opened */
 	sqlite3_stmt *statements[SQL_COUNT];
 	bool in_transaction; /* between sluice_store_begin and _commit */
@@ -105,7 +107,10 @@ enum sluice_status store_error(const struct sluice_store *store, enum sluice_sta
                                struct sluice_error *error, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
-/* The statement, reset and without parameters; NULL on failure, *rc then says why. */
+/* The statement, reset and without parameters; prepared from `text` when *stmt is NULL. NULL on
+ * failure, *rc then says why. */
+sqlite3_stmt *store_prepare_text(sqlite3 *db, sqlite3_stmt **stmt, const char *text, int *rc);
+/* The same of one of the store's. */
 sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc);
 /* Runs a statement that gives no rows and takes no parameters. */
 int store_run(struct sluice_store *store, enum store_sql sql);
@@ -137,10 +142,13 @@ void store_read_end(struct sluice_store *store);
  */
 enum sluice_status store_connect(struct sluice_store *store, sqlite3 **db,
                                  struct sluice_error *error);
+/* NULL when out of memory; to be freed. */
+char *store_absolute_path(const char *path);
 /* What every connection of ours is given. Returns an SQLite code. */
 int store_configure(sqlite3 *db);
 /* Whether every table and trigger of the latest schema is there; else *missing names one. */
-int store_schema_complete(sqlite3 *db, char *missing, size_t size);
+int store_schema_complete(sqlite3 *db, const struct store_schema *schema, char *missing,
+                          size_t size);
 /* PRAGMA quick_check's first complaint about the file's structure, or "". */
 int store_quick_check(sqlite3 *db, char *complaint, size_t size);
 /* Gives a file that root makes at path to the owner of its folder: a broker that gave up its

@@ -3,6 +3,23 @@
 
 #include <stdio.h>
 
+const struct store_schema store_rules_schema = {
+	.what = "a Sluice store",
+	.application_id = STORE_APPLICATION_ID,
+	.migrations = store_migrations,
+	.migration_count = &store_migration_count,
+};
+
+/* Pages of 8 KB: rows of some hundred bytes cost a third less than in pages of 4 KB, and a lone
+ * change writes half of what it would in pages of 16 KB. */
+const struct store_schema store_data_schema = {
+	.what = "a Sluice data file",
+	.application_id = DATA_APPLICATION_ID,
+	.migrations = data_migrations,
+	.migration_count = &data_migration_count,
+	.layout = "PRAGMA page_size = 8192",
+};
+
 static int user_version(sqlite3 *db, int *version)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -16,7 +33,7 @@ static int user_version(sqlite3 *db, int *version)
 	return rc == SQLITE_ROW ? SQLITE_OK : finalized;
 }
 
-static int apply(sqlite3 *db, const struct store_migration *migration)
+static int apply(sqlite3 *db, int application_id, const struct store_migration *migration)
 {
 	int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
@@ -30,7 +47,7 @@ static int apply(sqlite3 *db, const struct store_migration *migration)
 			char marks[96];
 			snprintf(marks, sizeof(marks),
 			         "PRAGMA application_id = %d; PRAGMA user_version = %d",
-			         STORE_APPLICATION_ID, migration->version);
+			         application_id, migration->version);
 			rc = sqlite3_exec(db, marks, NULL, NULL, NULL);
 		}
 	}
@@ -41,13 +58,14 @@ static int apply(sqlite3 *db, const struct store_migration *migration)
 	return rc;
 }
 
-int store_migrate(sqlite3 *db, const struct store_migration *migrations, size_t count)
+int store_migrate(sqlite3 *db, int application_id, const struct store_migration *migrations,
+                  size_t count)
 {
 	int version = 0;
 	int rc = user_version(db, &version);
 	for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
 		if (migrations[i].version > version)
-			rc = apply(db, &migrations[i]);
+			rc = apply(db, application_id, &migrations[i]);
 	}
 	return rc;
 }

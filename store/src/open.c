@@ -22,7 +22,7 @@ enum {
 	WAL_ATTEMPT_PAUSE_MS = 10,
 };
 
-static char *absolute_path(const char *path)
+char *store_absolute_path(const char *path)
 {
 	if (path[0] == '/')
 		return strdup(path);
@@ -150,7 +150,8 @@ int store_configure(sqlite3 *db)
 	return store_add_functions(db);
 }
 
-int store_schema_complete(sqlite3 *db, char *missing, size_t size)
+int store_schema_complete(sqlite3 *db, const struct store_schema *schema, char *missing,
+                          size_t size)
 {
 	sqlite3 *model = NULL;
 	sqlite3_stmt *wanted = NULL, *found = NULL;
@@ -160,7 +161,8 @@ int store_schema_complete(sqlite3 *db, char *missing, size_t size)
 	if (rc == SQLITE_OK)
 		rc = store_configure(model);
 	if (rc == SQLITE_OK)
-		rc = store_migrate(model, store_migrations, store_migration_count);
+		rc = store_migrate(model, schema->application_id, schema->migrations,
+		                   *schema->migration_count);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(model,
 		                        "SELECT type, name FROM sqlite_schema"
@@ -210,27 +212,28 @@ static enum sluice_status check_identity(const struct sluice_store *store,
                                          const struct identity *identity,
                                          struct sluice_error *error)
 {
+	const struct store_schema *schema = store->schema;
+	size_t latest = *schema->migration_count;
 	if (identity->objects == 0 && identity->application_id == 0 && identity->version == 0) {
 		if (store->flags & SLUICE_STORE_CREATE && !(store->flags & SLUICE_STORE_READ_ONLY))
 			return SLUICE_OK;
 		return store_error(store, SLUICE_ERR_CORRUPT, error, "an empty file, no store");
 	}
-	if (identity->application_id != STORE_APPLICATION_ID)
-		return store_error(
-		        store, SLUICE_ERR_CORRUPT, error,
-		        "an SQLite database, but not a Sluice store (application_id %lld)",
-		        (long long)identity->application_id);
-	if (identity->version > (int64_t)store_migration_count)
+	if (identity->application_id != schema->application_id)
+		return store_error(store, SLUICE_ERR_CORRUPT, error,
+		                   "an SQLite database, but not %s (application_id %lld)",
+		                   schema->what, (long long)identity->application_id);
+	if (identity->version > (int64_t)latest)
 		return store_error(store, SLUICE_ERR_VERSION, error,
 		                   "made by a newer Sluice (schema %lld; this one knows %zu)",
-		                   (long long)identity->version, store_migration_count);
+		                   (long long)identity->version, latest);
 	if (store->flags & SLUICE_STORE_READ_ONLY && !(store->flags & STORE_ANY_SCHEMA) &&
-	    identity->version < (int64_t)store_migration_count)
+	    identity->version < (int64_t)latest)
 		return store_error(
 		        store, SLUICE_ERR_READ_ONLY, error,
 		        "made by an older Sluice (schema %lld), and may not be written to "
 		        "bring it to schema %zu",
-		        (long long)identity->version, store_migration_count);
+		        (long long)identity->version, latest);
 	return SLUICE_OK;
 }
 
@@ -280,14 +283,17 @@ static enum sluice_status check_file(struct sluice_store *store, sqlite3 *db, co
 			return store_status(*rc);
 	}
 	*doing = "can't be brought to the latest schema";
-	if (!read_only)
-		*rc = store_migrate(db, store_migrations, store_migration_count);
+	if (!read_only && identity.objects == 0 && store->schema->layout)
+		*rc = sqlite3_exec(db, store->schema->layout, NULL, NULL, NULL);
+	if (*rc == SQLITE_OK && !read_only)
+		*rc = store_migrate(db, store->schema->application_id, store->schema->migrations,
+		                    *store->schema->migration_count);
 	if (*rc != SQLITE_OK)
 		return store_status(*rc);
 	if (store->flags & STORE_ANY_SCHEMA)
 		return SLUICE_OK;
 	*doing = "can't be checked";
-	*rc = store_schema_complete(db, complaint, sizeof(complaint));
+	*rc = store_schema_complete(db, store->schema, complaint, sizeof(complaint));
 	if (*rc == SQLITE_OK && complaint[0])
 		return store_error(store, SLUICE_ERR_CORRUPT, error,
 		                   "damaged: the %s is missing from its schema", complaint);
@@ -427,13 +433,14 @@ enum sluice_status sluice_store_open(const char *path, unsigned flags, struct sl
 	*store = NULL;
 	struct sluice_store *opened = calloc(1, sizeof(*opened));
 	if (opened)
-		opened->path = absolute_path(path);
+		opened->path = store_absolute_path(path);
 	if (!opened || !opened->path) {
 		free(opened);
 		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL,
 		                        "%s: out of memory", path);
 	}
 	opened->flags = flags;
+	opened->schema = &store_rules_schema;
 	enum sluice_status status = store_connect(opened, &opened->db, error);
 	if (status != SLUICE_OK) {
 		sluice_store_close(opened);

@@ -272,7 +272,7 @@ static enum sluice_status look(struct sluice_store *store, struct snapshot *snap
 	if (store->polled && snapshot->schema_version != store->schema_version) {
 		/* Somebody changed the schema, or sqlite3's .restore put another content in. */
 		char missing[160];
-		rc = store_schema_complete(store->db, missing, sizeof(missing));
+		rc = store_schema_complete(store->db, store->schema, missing, sizeof(missing));
 		if (rc == SQLITE_OK && missing[0])
 			return store_error(store, SLUICE_ERR_CORRUPT, error,
 			                   "damaged: the %s is missing from its schema", missing);

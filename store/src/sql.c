@@ -138,13 +138,11 @@ enum sluice_status store_fault(const struct sluice_store *store, int rc, const c
 	}
 }
 
-sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc)
+sqlite3_stmt *store_prepare_text(sqlite3 *db, sqlite3_stmt **stmt, const char *text, int *rc)
 {
-	sqlite3_stmt **stmt = &store->statements[sql];
 	*rc = SQLITE_OK;
 	if (!*stmt) {
-		*rc = sqlite3_prepare_v3(store->db, texts[sql], -1, SQLITE_PREPARE_PERSISTENT, stmt,
-		                         NULL);
+		*rc = sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
 		if (*rc != SQLITE_OK)
 			return NULL;
 	} else {
@@ -152,6 +150,11 @@ sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int 
 		sqlite3_clear_bindings(*stmt);
 	}
 	return *stmt;
+}
+
+sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc)
+{
+	return store_prepare_text(store->db, &store->statements[sql], texts[sql], rc);
 }
 
 int store_finish(sqlite3_stmt *stmt)

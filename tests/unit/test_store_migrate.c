@@ -23,17 +23,20 @@ static void test_the_built_in_migrations_are_numbered_from_one(void **state)
 	assert_true(store_migration_count >= 1);
 	for (size_t i = 0; i < store_migration_count; i++)
 		assert_int_equal(store_migrations[i].version, (int)i + 1);
+	assert_true(data_migration_count >= 1);
+	for (size_t i = 0; i < data_migration_count; i++)
+		assert_int_equal(data_migrations[i].version, (int)i + 1);
 }
 
 static void test_only_what_is_missing_is_applied(void **state)
 {
 	struct place *place = *state;
 	sqlite3 *db = open_db(place);
-	assert_int_equal(store_migrate(db, three, 1), SQLITE_OK);
+	assert_int_equal(store_migrate(db, STORE_APPLICATION_ID, three, 1), SQLITE_OK);
 	sql_gives(place, "PRAGMA application_id; PRAGMA user_version; SELECT * FROM one;",
 	          "1397506885\n1\n1\n");
-	assert_int_equal(store_migrate(db, three, 3), SQLITE_OK);
-	assert_int_equal(store_migrate(db, three, 3), SQLITE_OK);
+	assert_int_equal(store_migrate(db, STORE_APPLICATION_ID, three, 3), SQLITE_OK);
+	assert_int_equal(store_migrate(db, STORE_APPLICATION_ID, three, 3), SQLITE_OK);
 	sql_gives(place, "PRAGMA user_version; SELECT * FROM one;", "3\n1|2\n");
 	sqlite3_close(db);
 }
@@ -46,10 +49,10 @@ static void test_one_that_fails_leaves_those_before_it(void **state)
 	};
 	struct place *place = *state;
 	sqlite3 *db = open_db(place);
-	assert_int_equal(store_migrate(db, broken, 2), SQLITE_ERROR);
+	assert_int_equal(store_migrate(db, STORE_APPLICATION_ID, broken, 2), SQLITE_ERROR);
 	sql_gives(place, "PRAGMA user_version; SELECT * FROM one; SELECT name FROM sqlite_schema;",
 	          "1\n1\none\n");
-	assert_int_equal(store_migrate(db, three, 3), SQLITE_OK);
+	assert_int_equal(store_migrate(db, STORE_APPLICATION_ID, three, 3), SQLITE_OK);
 	sql_gives(place, "PRAGMA user_version; SELECT * FROM one;", "3\n1|2\n");
 	sqlite3_close(db);
 }
@@ -58,7 +61,7 @@ static void test_one_killed_in_the_middle_leaves_those_before_it(void **state)
 {
 	struct place *place = *state;
 	sqlite3 *db = open_db(place);
-	assert_int_equal(store_migrate(db, three, 1), SQLITE_OK);
+	assert_int_equal(store_migrate(db, STORE_APPLICATION_ID, three, 1), SQLITE_OK);
 	sqlite3_close(db);
 	pid_t child = fork();
 	if (child == 0) {
