@@ -41,7 +41,7 @@ enum data_sql {
 	DATA_PURGE_MESSAGES,
 	DATA_PURGE_ENTRIES,
 	DATA_READY,
-	DATA_LEASED,
+	DATA_HELD,
 	DATA_PEEK,
 	DATA_COUNT,
 	DATA_QUEUES,
@@ -78,7 +78,7 @@ enum { DATA_EVENT_COLUMN_COUNT = 10 };
 
 #define DATA_NO_TEXT ((struct sluice_str){ NULL, 0 })
 
-enum data_state { DATA_STATE_READY, DATA_STATE_LEASED, DATA_STATE_PARKED, DATA_STATE_COUNT };
+enum data_state { DATA_STATE_READY, DATA_STATE_HELD, DATA_STATE_PARKED, DATA_STATE_COUNT };
 
 enum {
 	DATA_HELD_BYTES = 8 << 20,               /* of a batch in memory */

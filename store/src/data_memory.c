@@ -170,12 +170,12 @@ bool data_change_held(struct sluice_data *data, struct data_entry *entry,
 	entry->state = DATA_STATE_READY;
 	switch (record->kind) {
 	case SLUICE_RECORD_LEASE:
-		entry->state = DATA_STATE_LEASED;
+		entry->state = DATA_STATE_HELD;
 		held->deadline_ms = record->deadline_ms;
 		memcpy(held->receipt, record->receipt, sizeof(held->receipt));
 		break;
 	case SLUICE_RECORD_RELEASE:
-		entry->state = record->parked ? DATA_STATE_PARKED : DATA_STATE_READY;
+		entry->state = record->parked ? DATA_STATE_PARKED : DATA_STATE_HELD;
 		held->due_ms = record->due_ms;
 		break;
 	default:

@@ -87,7 +87,7 @@ static int write_name(struct sluice_data *data, struct data_name *name)
 	int rc = SQLITE_OK;
 	if (name->queue_changed) {
 		const int64_t row[] = { name->number, name->counts[DATA_STATE_READY],
-			                name->counts[DATA_STATE_LEASED],
+			                name->counts[DATA_STATE_HELD],
 			                name->counts[DATA_STATE_PARKED], name->bytes };
 		rc = data_run_with(data, DATA_QUEUE_SET, row, 5);
 		name->queue_changed = rc != SQLITE_OK;

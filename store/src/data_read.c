@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Reading queues: what is ready, leased, there at all; how much. */
+/* Reading queues: what is ready, held, there at all; how much. */
 #include "data_internal.h"
 
 /* Columns before those of the event, see ROW_COLUMNS in data_sql.c. */
@@ -94,10 +94,10 @@ enum sluice_status sluice_data_ready(struct sluice_data *data, struct sluice_str
 	return read_queue(data, DATA_READY, queue, after, limit, bytes, fn, arg, error);
 }
 
-enum sluice_status sluice_data_leased(struct sluice_data *data, struct sluice_str queue,
+enum sluice_status sluice_data_held(struct sluice_data *data, struct sluice_str queue,
                                       sluice_data_row_fn fn, void *arg, struct sluice_error *error)
 {
-	return read_queue(data, DATA_LEASED, queue, 0, 0, 0, fn, arg, error);
+	return read_queue(data, DATA_HELD, queue, 0, 0, 0, fn, arg, error);
 }
 
 enum sluice_status sluice_data_peek(struct sluice_data *data, struct sluice_str queue,
@@ -118,7 +118,7 @@ enum sluice_status sluice_data_count(struct sluice_data *data, struct sluice_str
 	int rc = data_row(data, DATA_COUNT, queue, NULL, 0, row, 5);
 	if (rc == SQLITE_ROW)
 		*counts = (struct sluice_data_counts){ .ready = (uint64_t)row[0],
-			                               .leased = (uint64_t)row[1],
+			                               .held = (uint64_t)row[1],
 			                               .parked = (uint64_t)row[2],
 			                               .bytes = (uint64_t)row[3],
 			                               .oldest_ms = row[4] };

@@ -24,13 +24,13 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	[DATA_ROLLBACK] = "ROLLBACK",
 	[DATA_PROGRESS] = "SELECT position, last_id FROM progress",
 	[DATA_PROGRESS_SET] = "UPDATE progress SET position = ?1, last_id = ?2",
-	[DATA_NAME] = "SELECT n.number, q.ready, q.leased, q.parked, q.bytes,"
+	[DATA_NAME] = "SELECT n.number, q.ready, q.held, q.parked, q.bytes,"
 	              " a.events, a.bytes, a.last_id FROM names n"
 	              " LEFT JOIN queues q ON q.queue = n.number"
 	              " LEFT JOIN archives a ON a.bus = n.number WHERE n.name = ?1",
 	[DATA_NAME_ADD] = "INSERT INTO names (name) VALUES (?1)",
 	[DATA_QUEUE_SET] = "INSERT INTO queues VALUES (?1, ?2, ?3, ?4, ?5)"
-	                   " ON CONFLICT (queue) DO UPDATE SET ready = ?2, leased = ?3,"
+	                   " ON CONFLICT (queue) DO UPDATE SET ready = ?2, held = ?3,"
 	                   " parked = ?4, bytes = ?5",
 	[DATA_ARCHIVE_SET] = "INSERT INTO archives VALUES (?1, ?2, ?3, ?4)"
 	                     " ON CONFLICT (bus) DO UPDATE SET events = ?2, bytes = ?3,"
@@ -66,7 +66,7 @@ static const char *const texts[DATA_SQL_COUNT] = {
 
 	[DATA_READY] = ROW_COLUMNS "entries" ROW_JOIN "WHERE e.queue = " NUMBER_OF(
 	        "?1") " AND e.state = 0 AND e.id > ?2 ORDER BY e.id LIMIT ?3",
-	[DATA_LEASED] = ROW_COLUMNS "entries" ROW_JOIN "WHERE e.queue = " NUMBER_OF(
+	[DATA_HELD] = ROW_COLUMNS "entries" ROW_JOIN "WHERE e.queue = " NUMBER_OF(
 	        "?1") " AND e.state = 1 AND e.id > ?2 ORDER BY e.id LIMIT ?3",
 	/* Each state is in the order of ids, so that the three are merged and not sorted. */
 	[DATA_PEEK] = ROW_COLUMNS
@@ -74,14 +74,14 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	        "1") " UNION ALL SELECT * FROM entries " IN_QUEUE("2") " ORDER BY id LIMIT "
 	                                                               "?3)" ROW_JOIN
 	                                                               "ORDER BY e.id",
-	[DATA_COUNT] = "SELECT q.ready, q.leased, q.parked, q.bytes,"
+	[DATA_COUNT] = "SELECT q.ready, q.held, q.parked, q.bytes,"
 	               " (SELECT enqueued_ms FROM messages WHERE id = (SELECT min(id) FROM ("
 	               "SELECT min(id) AS id FROM entries WHERE queue = q.queue AND state = 0"
 	               " UNION ALL SELECT min(id) FROM entries WHERE queue = q.queue AND state = 1"
 	               " UNION ALL SELECT min(id) FROM entries WHERE queue = q.queue AND state = 2"
 	               "))) FROM queues q WHERE q.queue = " NUMBER_OF("?1"),
 	[DATA_QUEUES] = "SELECT n.name FROM queues q JOIN names n ON n.number = q.queue"
-	                " WHERE q.ready + q.leased + q.parked > 0 ORDER BY n.name",
+	                " WHERE q.ready + q.held + q.parked > 0 ORDER BY n.name",
 	[DATA_DUE] = ROW_COLUMNS "entries" ROW_JOIN
 	                         "WHERE e.state = 2 AND e.due_ms <= ?1 ORDER BY e.due_ms LIMIT 1",
 	[DATA_NEXT_DUE] = "SELECT due_ms FROM entries WHERE state = 2 ORDER BY due_ms LIMIT 1",

@@ -93,19 +93,19 @@ static inline void collect_name(void *arg, struct sluice_str name)
 	} while (0)
 #define assert_ready(data, queue, expected)                                                        \
 	assert_tells(expected, sluice_data_ready, collect_message, data, sluice_str(queue), 0, 0, 0)
-#define assert_leased(data, queue, expected)                                                       \
-	assert_tells(expected, sluice_data_leased, collect_message, data, sluice_str(queue))
+#define assert_held(data, queue, expected)                                                       \
+	assert_tells(expected, sluice_data_held, collect_message, data, sluice_str(queue))
 #define assert_peek(data, queue, expected)                                                         \
 	assert_tells(expected, sluice_data_peek, collect_message, data, sluice_str(queue), 0, 0)
 
 static inline void counts_are(struct sluice_data *data, const char *queue, uint64_t ready,
-                              uint64_t leased, uint64_t parked, uint64_t bytes)
+                              uint64_t held, uint64_t parked, uint64_t bytes)
 {
 	struct sluice_data_counts counts;
 	struct sluice_error error;
 	assert_ok(sluice_data_count(data, sluice_str(queue), &counts, &error), error);
 	assert_int_equal(counts.ready, ready);
-	assert_int_equal(counts.leased, leased);
+	assert_int_equal(counts.held, held);
 	assert_int_equal(counts.parked, parked);
 	assert_int_equal(counts.bytes, bytes);
 }

@@ -93,7 +93,7 @@ static void test_what_is_acknowledged_is_gone(void **state)
 	});
 }
 
-static void test_a_lease_takes_it_out_of_ready_and_a_release_puts_it_back(void **state)
+static void test_what_was_delivered_is_held_until_it_is_acknowledged_or_parked(void **state)
 {
 	BOTH_WAYS({
 		apply(data, message("a", 1, "one"));
@@ -102,18 +102,18 @@ static void test_a_lease_takes_it_out_of_ready_and_a_release_puts_it_back(void *
 		lease(data, "a", 1, 1, 500);
 		STEP;
 		assert_ready(data, "a", "2:two");
-		assert_leased(data, "a", "1:one x1 until 500 by w1");
+		assert_held(data, "a", "1:one x1 until 500 by w1");
 		counts_are(data, "a", 1, 1, 0, 6);
 		lease(data, "a", 1, 1, 900); /* more time */
 		STEP;
-		assert_leased(data, "a", "1:one x1 until 900 by w1");
+		assert_held(data, "a", "1:one x1 until 900 by w1");
 		release(data, "a", 1, "broken", 0, false);
 		STEP;
-		assert_leased(data, "a", "");
-		assert_ready(data, "a", "1:one x1 (broken) 2:two");
+		assert_held(data, "a", "1:one x1 (broken)");
+		assert_ready(data, "a", "2:two");
 		lease(data, "a", 1, 2, 950);
 		STEP;
-		assert_leased(data, "a", "1:one x2 until 950 by w1 (broken)");
+		assert_held(data, "a", "1:one x2 until 950 by w1 (broken)");
 		counts_are(data, "a", 1, 1, 0, 6);
 	});
 }
@@ -439,7 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_what_is_enqueued_is_ready_in_its_queue_in_the_order_of_ids),
 		STORE_TEST(test_what_is_acknowledged_is_gone),
-		STORE_TEST(test_a_lease_takes_it_out_of_ready_and_a_release_puts_it_back),
+		STORE_TEST(test_what_was_delivered_is_held_until_it_is_acknowledged_or_parked),
 		STORE_TEST(test_what_is_not_there_is_left_so),
 		STORE_TEST(test_a_move_keeps_the_payload_and_leaves_lease_and_delay),
 		STORE_TEST(test_a_purge_takes_all_states_up_to_its_id),

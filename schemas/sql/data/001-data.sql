@@ -23,7 +23,7 @@ CREATE TABLE names (
 CREATE TABLE queues (
 	queue INTEGER PRIMARY KEY,
 	ready INTEGER NOT NULL,
-	leased INTEGER NOT NULL,
+	held INTEGER NOT NULL,
 	parked INTEGER NOT NULL,
 	bytes INTEGER NOT NULL      -- of payloads
 ) STRICT;
@@ -53,7 +53,7 @@ CREATE TABLE messages (
 -- Those of a queue that are ready are one range, in the order of ids.
 CREATE TABLE entries (
 	queue INTEGER NOT NULL,
-	state INTEGER NOT NULL,     -- 0 ready, 1 leased, 2 parked
+	state INTEGER NOT NULL,     -- 0 ready, 1 held: delivered, and in the broker's memory since, 2 parked
 	id INTEGER NOT NULL,
 	bytes INTEGER NOT NULL,     -- of the payload
 	attempts INTEGER NOT NULL,

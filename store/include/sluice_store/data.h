@@ -57,16 +57,18 @@ typedef bool (*sluice_data_row_fn)(void *arg, const struct sluice_record *row); 
  * that only reads gives what it knew last, and fills the error. */
 uint64_t sluice_data_last_id(struct sluice_data *data, struct sluice_error *error);
 
-/* Messages of a queue that are ready (neither leased nor parked), in the order of ids, beginning after
+/* Messages of a queue that are ready (neither held nor parked), in the order of ids, beginning after
  * `after`; until `limit` rows or `bytes` bytes of payload were given (one at least; 0 = no bound). One
- * range of an index: what is leased or parked costs nothing. */
+ * range of an index: what is held or parked costs nothing. */
 enum sluice_status sluice_data_ready(struct sluice_data *data, struct sluice_str queue,
                                      uint64_t after, size_t limit, size_t bytes,
                                      sluice_data_row_fn fn, void *arg, struct sluice_error *error);
 
-/* Those that are leased (at start). */
-enum sluice_status sluice_data_leased(struct sluice_data *data, struct sluice_str queue,
-                                      sluice_data_row_fn fn, void *arg, struct sluice_error *error);
+/* Those that were delivered (LEASE) and are neither acknowledged nor parked since, also when they were
+ * released: they are in the broker's memory, and so never ready here. It asks for them when it starts
+ * anew. */
+enum sluice_status sluice_data_held(struct sluice_data *data, struct sluice_str queue,
+                                    sluice_data_row_fn fn, void *arg, struct sluice_error *error);
 
 /* Any messages, for people: all states, in the order of ids, without changing anything. 0 = no limit. */
 enum sluice_status sluice_data_peek(struct sluice_data *data, struct sluice_str queue,
@@ -74,7 +76,7 @@ enum sluice_status sluice_data_peek(struct sluice_data *data, struct sluice_str 
                                     struct sluice_error *error);
 
 struct sluice_data_counts {
-	uint64_t ready, leased, parked;
+	uint64_t ready, held, parked;
 	uint64_t bytes;    /* of payloads */
 	int64_t oldest_ms; /* enqueued_ms of the one with the lowest id; 0 = none */
 };
