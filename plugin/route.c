@@ -402,7 +402,10 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 		struct sluice_vars vars =
 		        vars_of(route, rule, target,
 		                target->transform || target->kind == SLUICE_TARGET_QUEUE);
-		if (target->kind == SLUICE_TARGET_BUS)
+		if (target->kind == SLUICE_TARGET_TOPIC && (target->delay || target->deduplication))
+			target_failed(route, entry, target, "not-in-force",
+			              "delay_ms and deduplication of topics are not in force yet");
+		else if (target->kind == SLUICE_TARGET_BUS)
 			chain(route, entry, target, &vars);
 		else if (target->kind == SLUICE_TARGET_QUEUE)
 			enter_queue(route, entry, target, &vars);
@@ -615,11 +618,13 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 	router->visit_count = 0;
 
 	bool keep = false;
-	for (size_t i = 0; i < plugin->ruleset.bus_count && !route.over_limit; i++) {
-		struct bus_record *bus = plugin->ruleset.buses[i];
-		if (sluice_bus_takes(bus->definition->bus, route.event.topic)) {
-			visit(&route, bus, route.event.payload, NULL);
-			keep |= !bus->definition->bus->deliver_original;
+	const struct defined_list *buses = &plugin->ruleset.buses;
+	for (size_t i = 0; i < buses->count && !route.over_limit; i++) {
+		const struct sluice_bus *bus = buses->items[i]->definition->content.bus;
+		if (sluice_bus_takes(bus, route.event.topic)) {
+			visit(&route, (struct bus_record *)buses->items[i], route.event.payload,
+			      NULL);
+			keep |= !bus->deliver_original;
 		}
 	}
 	if (router->visit_count == 0 && !route.over_limit)

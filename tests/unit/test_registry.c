@@ -26,10 +26,10 @@ static void emit(void *arg, struct message *message)
 			registry_free(&fixture->registry, &old->garbage);
 		sluice_pattern_destroy(((struct change_rule_message *)message)->pattern);
 	} else {
-		struct change_bus_message *change = (struct change_bus_message *)message;
-		if (change->bus->definition)
-			registry_free(&fixture->registry, &change->bus->definition->garbage);
-		change->bus->definition = change->definition;
+		struct change_defined_message *change = (struct change_defined_message *)message;
+		if (change->defined->definition)
+			registry_free(&fixture->registry, &change->defined->definition->garbage);
+		change->defined->definition = change->definition;
 	}
 	free(message);
 }
@@ -74,7 +74,7 @@ static void test_a_bus_without_memory_is_reported_and_leaves_no_trace(void **sta
 		}
 		assert_int_equal(fixture.reported, SLUICE_OK);
 		assert_int_equal(fixture.registry.faults, 0);
-		assert_int_equal(fixture.registry.bus_count, 2);
+		assert_int_equal(fixture.registry.defined_counts[SLUICE_STORE_BUS], 2);
 		registry_finish(&fixture.registry);
 	}
 }
