@@ -79,6 +79,9 @@ void drain_apply(struct plugin *plugin, struct message *message)
 		log_line(((struct log_message *)message)->level, "%s",
 		         ((struct log_message *)message)->text);
 		break;
+	case MESSAGE_QUEUE_ORDER:
+		durable_order(plugin, (const struct queue_order_message *)message);
+		break;
 	case MESSAGE_ANSWER:
 		keep_answer(plugin, (struct answer_message *)message);
 		return;

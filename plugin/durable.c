@@ -299,6 +299,20 @@ void durable_remove_queue(struct plugin *plugin, struct sluice_str name)
 		queues_remove(&plugin->durable.queues, queue);
 }
 
+void durable_order(struct plugin *plugin, const struct queue_order_message *order)
+{
+	struct queue *queue = queues_find(&plugin->durable.queues, sluice_str(order->queue));
+	if (!queue)
+		return;
+	durable_now(plugin);
+	if (order->order == QUEUE_REDRIVE)
+		queue_redrive(queue, order->to, order->limit);
+	else if (!queue_purge(queue))
+		log_line(MOSQ_LOG_ERR, "queue %s is not purged: the journal has no room",
+		         queue->name);
+	plugin->durable.next_ms = 0;
+}
+
 void durable_client_gone(struct plugin *plugin, const void *client)
 {
 	queues_client_gone(&plugin->durable.queues, client);

@@ -14,6 +14,7 @@
 
 struct plugin;
 struct mosquitto_evt_message;
+struct queue_order_message;
 
 struct durable {
 	struct data_thread *thread;     /* NULL until there is something durable */
@@ -63,6 +64,9 @@ bool durable_pending(const struct plugin *plugin);
 
 /* Sets the queues' time; before anything is done to them. */
 void durable_now(struct plugin *plugin);
+
+/* A command's order. */
+void durable_order(struct plugin *plugin, const struct queue_order_message *order);
 
 void durable_client_gone(struct plugin *plugin, const void *client);
 

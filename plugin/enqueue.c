@@ -26,20 +26,18 @@ void queue_settings_of(const struct sluice_queue *definition, struct queue_setti
 		       definition->dead_letter.len);
 }
 
-enum enqueue_result deduplicate(struct plugin *plugin, const struct deduplicate *ask,
-                                struct sluice_error *error)
+enum enqueue_result deduplicate(struct plugin *plugin, const struct deduplicate *ask)
 {
 	struct durable *durable = &plugin->durable;
 	struct sluice_record record = { .kind = SLUICE_RECORD_SEEN };
 	if (!ask->deduplication)
 		return ENQUEUE_DONE;
-	enum sluice_status status =
-	        sluice_deduplication_key(ask->deduplication, ask->event, ask->payload,
-	                                 &durable->scratch, record.dedup, error);
+	enum sluice_status status = sluice_deduplication_key(
+	        ask->deduplication, ask->event, ask->payload, &durable->scratch, record.dedup);
 	if (status == SLUICE_ERR_NOT_FOUND)
 		return ENQUEUE_DONE; /* it has no key, and is no duplicate of any */
 	if (status != SLUICE_OK)
-		return status == SLUICE_ERR_NOMEM ? ENQUEUE_NO_MEMORY : ENQUEUE_FAILED;
+		return ENQUEUE_NO_MEMORY;
 	int64_t now_ms = durable->queues.real_ms;
 	if (seen_has(&durable->seen, ask->scope, record.dedup, now_ms))
 		return ENQUEUE_SEEN;
@@ -51,8 +49,7 @@ enum enqueue_result deduplicate(struct plugin *plugin, const struct deduplicate 
 	return ENQUEUE_DONE;
 }
 
-enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *enqueue,
-                                  struct sluice_error *error)
+enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *enqueue)
 {
 	struct durable *durable = &plugin->durable;
 	struct queue *queue = enqueue->queue;
@@ -62,7 +59,7 @@ enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *e
 		                         .event = event,
 		                         .payload = enqueue->payload,
 		                         .scope = definition->name };
-	enum enqueue_result result = deduplicate(plugin, &ask, error);
+	enum enqueue_result result = deduplicate(plugin, &ask);
 	if (result == ENQUEUE_SEEN)
 		counter_add(&queue->numbers->deduplicated, 1);
 	if (result != ENQUEUE_DONE)
@@ -119,7 +116,6 @@ bool enqueue_publish(struct plugin *plugin, struct queue *queue,
 {
 	struct router *router = &plugin->router;
 	struct sluice_event event = route_event(message);
-	struct sluice_error error;
 	struct sluice_vars vars = { .event = &event, .time_ms = clock_real_ms() };
 	char id[ROUTE_ID_SIZE];
 	vars.id = sluice_str(route_new_id(router, id));
@@ -134,7 +130,7 @@ bool enqueue_publish(struct plugin *plugin, struct queue *queue,
 	};
 	enum enqueue_result result = ENQUEUE_NO_MEMORY;
 	if (enqueue.properties.data)
-		result = enqueue_event(plugin, &enqueue, &error);
+		result = enqueue_event(plugin, &enqueue);
 	done = result == ENQUEUE_DONE && intake_write(plugin);
 	if (done)
 		intake_settle(plugin);

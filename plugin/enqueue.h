@@ -13,9 +13,8 @@ struct mosquitto_evt_message;
 
 /* What becomes of an event that is to enter a queue. */
 enum enqueue_result {
-	ENQUEUE_DONE,   /* it is in the intake */
-	ENQUEUE_SEEN,   /* the queue has seen its deduplication key */
-	ENQUEUE_FAILED, /* its group or key can't be read; the error says why */
+	ENQUEUE_DONE, /* it is in the intake */
+	ENQUEUE_SEEN, /* the queue has seen its deduplication key */
 	ENQUEUE_NO_MEMORY,
 };
 
@@ -27,8 +26,7 @@ struct deduplicate {
 	struct sluice_str payload; /* what is delivered */
 	struct sluice_str scope;   /* the queue, or RULE/TARGET */
 };
-enum enqueue_result deduplicate(struct plugin *plugin, const struct deduplicate *ask,
-                                struct sluice_error *error);
+enum enqueue_result deduplicate(struct plugin *plugin, const struct deduplicate *ask);
 
 struct enqueue {
 	struct queue *queue;
@@ -40,8 +38,7 @@ struct enqueue {
 	struct sluice_str origin;
 };
 
-enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *enqueue,
-                                  struct sluice_error *error);
+enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *enqueue);
 
 /* The event's properties, packed, for a target (NULL = none) that may transform it. Absent when out of
  * memory; lives until the intake is settled. */

@@ -253,6 +253,11 @@ struct bus_record *registry_bus(const struct registry *registry, struct sluice_s
 	return (struct bus_record *)find_defined(registry, SLUICE_STORE_BUS, name);
 }
 
+struct queue_record *registry_queue(const struct registry *registry, struct sluice_str name)
+{
+	return (struct queue_record *)find_defined(registry, SLUICE_STORE_QUEUE, name);
+}
+
 static void free_defined(struct defined *defined)
 {
 	if (defined->kind == SLUICE_STORE_BUS)

@@ -52,6 +52,7 @@ void registry_free(struct registry *registry, struct garbage *garbage);
 /* NULL when there is none of that name, or no version of it in force. */
 struct rule_record *registry_rule(const struct registry *registry, struct sluice_str name);
 struct bus_record *registry_bus(const struct registry *registry, struct sluice_str name);
+struct queue_record *registry_queue(const struct registry *registry, struct sluice_str name);
 
 /* All rules with a version in force, in the order of names: *count of them, to be freed with
  * free(). NULL when out of memory. */

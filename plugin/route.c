@@ -160,22 +160,6 @@ static struct sluice_str packed_properties(struct route *route, const struct slu
 	return route->properties;
 }
 
-/* The payload of a queue, which lives until the intake is settled. */
-static bool enqueue(struct route *route, const struct enqueue *enqueue, struct sluice_error *error)
-{
-	switch (enqueue_event(route->plugin, enqueue, error)) {
-	case ENQUEUE_DONE:
-	case ENQUEUE_SEEN:
-		return true;
-	case ENQUEUE_FAILED:
-		return false;
-	case ENQUEUE_NO_MEMORY:
-		route->no_memory = true;
-		break;
-	}
-	return true;
-}
-
 /* The event as it is, with why it is here. A rule without a queue for it: counted and told, above. */
 static void dead_letter(struct route *route, const struct sluice_rule *rule,
                         struct sluice_str target, const char *code, const char *reason)
@@ -184,7 +168,6 @@ static void dead_letter(struct route *route, const struct sluice_rule *rule,
 	struct queue *queue =
 	        rule->dead_letter.data ? queues_find(&durable->queues, rule->dead_letter) : NULL;
 	struct sluice_buffer text = { 0 };
-	struct sluice_error error;
 	if (!queue)
 		return;
 	sluice_buffer_printf(&text, "{\"code\":\"%s\",\"message\":", code);
@@ -204,7 +187,7 @@ static void dead_letter(struct route *route, const struct sluice_rule *rule,
 	if (!dead.error.data || !dead.properties.data)
 		route->no_memory = true;
 	else
-		enqueue(route, &dead, &error);
+		route->no_memory |= enqueue_event(route->plugin, &dead) == ENQUEUE_NO_MEMORY;
 }
 
 /* Counts and tells it, and puts the event among the rule's dead letters, if it has a queue for them. */
@@ -347,8 +330,8 @@ static void enter_queue(struct route *route, struct rule_entry *entry,
 		target_failed(route, entry, target, "bad-delay", error.message);
 		return;
 	}
-	if (!enqueue(route, &entering, &error)) {
-		target_failed(route, entry, target, "bad-key", error.message);
+	if (enqueue_event(route->plugin, &entering) == ENQUEUE_NO_MEMORY) {
+		route->no_memory = true;
 		return;
 	}
 	counter_add(&entry->record->delivered, 1);

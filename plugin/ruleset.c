@@ -155,7 +155,16 @@ void ruleset_change_defined(struct plugin *plugin, struct defined *defined,
 {
 	struct defined_list *list = defined->kind == SLUICE_STORE_BUS ? &plugin->ruleset.buses
 	                                                              : &plugin->ruleset.queues;
-	if (!defined->definition && definition && !insert(list, defined))
+	bool done = defined->definition || !definition || insert(list, defined);
+	if (defined->kind == SLUICE_STORE_QUEUE) {
+		struct queue_record *record = (struct queue_record *)defined;
+		if (!definition)
+			durable_remove_queue(plugin, sluice_str(defined->name));
+		else
+			done &= durable_put_queue(plugin, definition->content.queue,
+			                          &record->numbers);
+	}
+	if (!done)
 		log_line(MOSQ_LOG_ERR, "out of memory: %s %s is not in force",
 		         sluice_store_noun(defined->kind), defined->name);
 	if (defined->definition)

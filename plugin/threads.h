@@ -27,6 +27,7 @@
 #include <stdbool.h>
 
 #include "metrics.h"
+#include "queue/queue.h"
 #include "sluice/matcher.h"
 #include "sluice_store/definition.h"
 
@@ -108,6 +109,7 @@ struct bus_record {
 
 struct queue_record {
 	struct defined head;
+	struct queue_numbers numbers; /* the broker's thread writes them, any reads them */
 };
 
 /* One version of a rule. */
@@ -170,6 +172,7 @@ enum message_kind {
 	MESSAGE_TAP_STOP,
 	MESSAGE_ANSWER,
 	MESSAGE_LOG,
+	MESSAGE_QUEUE_ORDER,
 };
 
 struct message {
@@ -242,6 +245,17 @@ struct answer_message {
 	char topic[128];
 	size_t len;
 	char payload[];
+};
+
+/* Something to be done to a queue's messages. */
+enum queue_order { QUEUE_PURGE, QUEUE_REDRIVE };
+
+struct queue_order_message {
+	struct message message;
+	enum queue_order order;
+	char queue[SLUICE_NAME_MAX + 1];
+	char to[SLUICE_NAME_MAX + 1]; /* REDRIVE; "" = each to where it comes from */
+	uint64_t limit;
 };
 
 struct log_message {

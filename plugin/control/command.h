@@ -95,6 +95,6 @@ extern const struct command command_put_rule, command_get_rule, command_list_rul
         command_get_queue, command_list_queues, command_delete_queue, command_test_pattern,
         command_explain, command_tap, command_untap, command_import_begin, command_import_part,
         command_import_commit, command_import_abort, command_export_begin, command_export_part,
-        command_get_status;
+        command_get_status, command_purge_queue, command_redrive_queue, command_get_queue_status;
 
 #endif

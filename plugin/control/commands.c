@@ -6,13 +6,16 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-	&command_put_rule,    &command_get_rule,      &command_list_rules,   &command_delete_rule,
-	&command_enable_rule, &command_disable_rule,  &command_shadow_rule,  &command_put_bus,
-	&command_get_bus,     &command_list_buses,    &command_delete_bus,   &command_put_queue,
-	&command_get_queue,   &command_list_queues,   &command_delete_queue, &command_test_pattern,
-	&command_explain,     &command_tap,           &command_untap,        &command_import_begin,
-	&command_import_part, &command_import_commit, &command_import_abort, &command_export_begin,
-	&command_export_part, &command_get_status,
+	&command_put_rule,      &command_get_rule,         &command_list_rules,
+	&command_delete_rule,   &command_enable_rule,      &command_disable_rule,
+	&command_shadow_rule,   &command_put_bus,          &command_get_bus,
+	&command_list_buses,    &command_delete_bus,       &command_put_queue,
+	&command_get_queue,     &command_list_queues,      &command_delete_queue,
+	&command_test_pattern,  &command_explain,          &command_tap,
+	&command_untap,         &command_import_begin,     &command_import_part,
+	&command_import_commit, &command_import_abort,     &command_export_begin,
+	&command_export_part,   &command_get_status,       &command_purge_queue,
+	&command_redrive_queue, &command_get_queue_status,
 };
 
 const struct command *command_find(struct sluice_str name)

@@ -43,3 +43,31 @@ void data_rule_samples(struct sluice_buffer *data, struct rule_record *record)
 	}
 	sluice_buffer_append(data, "]", 1);
 }
+
+void data_queue_numbers(struct sluice_buffer *data, const struct queue_numbers *numbers)
+{
+	const struct {
+		const char *name;
+		const counter *value;
+	} all[] = {
+		{ "ready", &numbers->ready },
+		{ "in_flight", &numbers->in_flight },
+		{ "delayed", &numbers->delayed },
+		{ "bytes", &numbers->bytes },
+		{ "oldest_ms", &numbers->oldest_ms },
+		{ "workers", &numbers->workers },
+		{ "accepted", &numbers->accepted },
+		{ "delivered", &numbers->delivered },
+		{ "redelivered", &numbers->redelivered },
+		{ "acknowledged", &numbers->acknowledged },
+		{ "returned", &numbers->returned },
+		{ "timed_out", &numbers->timed_out },
+		{ "dead", &numbers->dead },
+		{ "expired", &numbers->expired },
+		{ "purged", &numbers->purged },
+		{ "deduplicated", &numbers->deduplicated },
+		{ "bad_receipts", &numbers->bad_receipts },
+	};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		data_integer(data, all[i].name, number(all[i].value));
+}

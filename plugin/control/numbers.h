@@ -13,4 +13,9 @@ void data_rule_numbers(struct sluice_buffer *data, const struct rule_record *rec
 /* Appends the member "samples" when the rule, being SHADOW, has kept any, the newest first. */
 void data_rule_samples(struct sluice_buffer *data, struct rule_record *record);
 
+struct queue_numbers;
+
+/* A queue's, as members. */
+void data_queue_numbers(struct sluice_buffer *data, const struct queue_numbers *numbers);
+
 #endif

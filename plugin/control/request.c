@@ -155,10 +155,9 @@ static void write_response(struct store_thread *thread, const struct request_mes
 			data_string(out, "command", name->string);
 		if (correlation && correlation->type == SLUICE_JSON_STRING)
 			data_string(out, "correlationData", correlation->string);
-		struct command_call call = { .thread = thread,
-			                     .asker = request->asker,
-			                     .json = json,
-			                     .data = &data };
+		struct command_call call = {
+			.thread = thread, .asker = request->asker, .json = json, .data = &data
+		};
 		status = run_command(&call, request->view, &error);
 		if (status == SLUICE_OK && data.failed)
 			status = sluice_error_set(

@@ -26,7 +26,7 @@ int data_read_block(struct sluice_data *data, enum data_sql sql, const int64_t *
                     size_t count, struct data_block *block)
 {
 	int64_t row[8];
-	int rc = data_row(data, sql, DATA_NO_TEXT, numbers, count, row, 8);
+	int rc = data_one_row(data, sql, DATA_NO_TEXT, numbers, count, row, 8);
 	if (rc == SQLITE_ROW)
 		*block = (struct data_block){ .block = row[0],
 			                      .used = row[1],
@@ -55,7 +55,7 @@ static int know_next_block(struct sluice_data *data)
 {
 	if (data->next_block >= 0)
 		return SQLITE_OK;
-	int rc = data_row(data, DATA_NEXT_BLOCK, DATA_NO_TEXT, NULL, 0, &data->next_block, 1);
+	int rc = data_one_row(data, DATA_NEXT_BLOCK, DATA_NO_TEXT, NULL, 0, &data->next_block, 1);
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
@@ -192,10 +192,10 @@ static int read_stats(struct sluice_data *data, struct sluice_str bus,
                       struct sluice_archive_stats *stats)
 {
 	int64_t sums[4], edges[2];
-	int rc = data_row(data, DATA_ARCHIVE_STATS, bus, NULL, 0, sums, 4);
+	int rc = data_one_row(data, DATA_ARCHIVE_STATS, bus, NULL, 0, sums, 4);
 	if (rc != SQLITE_ROW || sums[0] == 0)
 		return rc;
-	rc = data_row(data, DATA_ARCHIVE_EDGE, bus, NULL, 0, edges, 2);
+	rc = data_one_row(data, DATA_ARCHIVE_EDGE, bus, NULL, 0, edges, 2);
 	if (rc == SQLITE_ROW)
 		*stats = (struct sluice_archive_stats){ .events = (uint64_t)sums[0],
 			                                .bytes = (uint64_t)sums[1],

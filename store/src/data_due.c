@@ -66,6 +66,6 @@ enum sluice_status sluice_data_due(struct sluice_data *data, int64_t now_ms, siz
 int64_t sluice_data_next_due(struct sluice_data *data)
 {
 	int64_t due_ms;
-	int rc = data_row(data, DATA_NEXT_DUE, DATA_NO_TEXT, NULL, 0, &due_ms, 1);
+	int rc = data_one_row(data, DATA_NEXT_DUE, DATA_NO_TEXT, NULL, 0, &due_ms, 1);
 	return rc == SQLITE_ROW ? due_ms : rc == SQLITE_DONE ? INT64_MAX : 0;
 }

@@ -153,8 +153,8 @@ int data_run_with(struct sluice_data *data, enum data_sql sql, const int64_t *nu
                   size_t count);
 /* The same, for a statement that gives a row of numbers, or none: SQLITE_ROW when `row` was filled,
  * SQLITE_DONE when not. A text that is there goes before the numbers. */
-int data_row(struct sluice_data *data, enum data_sql sql, struct sluice_str text,
-             const int64_t *numbers, size_t count, int64_t *row, size_t columns);
+int data_one_row(struct sluice_data *data, enum data_sql sql, struct sluice_str text,
+                 const int64_t *numbers, size_t count, int64_t *row, size_t columns);
 void data_bind_event(sqlite3_stmt *stmt, int first, const struct sluice_record *record);
 void data_read_event(sqlite3_stmt *stmt, int first, struct sluice_record *record);
 void data_bind_blob(sqlite3_stmt *stmt, int index, struct sluice_str bytes);

@@ -77,7 +77,7 @@ static int find(struct sluice_data *data, const struct data_name *queue, uint64_
 {
 	const int64_t key[] = { queue->number, (int64_t)id };
 	int64_t row[2];
-	int rc = data_row(data, DATA_ENTRY, DATA_NO_TEXT, key, 2, row, 2);
+	int rc = data_one_row(data, DATA_ENTRY, DATA_NO_TEXT, key, 2, row, 2);
 	if (rc == SQLITE_ROW) {
 		*state = (enum data_state)row[0];
 		*bytes = row[1];
@@ -165,7 +165,7 @@ static int purge_state(struct sluice_data *data, struct data_name *queue, enum d
 {
 	const int64_t range[] = { queue->number, state, (int64_t)id };
 	int64_t sums[2];
-	int rc = data_row(data, DATA_PURGE_COUNT, DATA_NO_TEXT, range, 3, sums, 2);
+	int rc = data_one_row(data, DATA_PURGE_COUNT, DATA_NO_TEXT, range, 3, sums, 2);
 	if (rc != SQLITE_ROW || sums[0] == 0)
 		return rc == SQLITE_ROW ? SQLITE_OK : rc;
 	rc = data_run_with(data, DATA_PURGE_MESSAGES, range, 3);

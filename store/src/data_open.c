@@ -26,7 +26,7 @@ static int configure(struct sluice_data *data, unsigned flags)
 static int read_progress(struct sluice_data *data, uint64_t *position, uint64_t *last_id)
 {
 	int64_t row[2];
-	int rc = data_row(data, DATA_PROGRESS, DATA_NO_TEXT, NULL, 0, row, 2);
+	int rc = data_one_row(data, DATA_PROGRESS, DATA_NO_TEXT, NULL, 0, row, 2);
 	if (rc == SQLITE_ROW) {
 		*position = (uint64_t)row[0];
 		*last_id = (uint64_t)row[1];

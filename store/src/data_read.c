@@ -95,7 +95,7 @@ enum sluice_status sluice_data_ready(struct sluice_data *data, struct sluice_str
 }
 
 enum sluice_status sluice_data_held(struct sluice_data *data, struct sluice_str queue,
-                                      sluice_data_row_fn fn, void *arg, struct sluice_error *error)
+                                    sluice_data_row_fn fn, void *arg, struct sluice_error *error)
 {
 	return read_queue(data, DATA_HELD, queue, 0, 0, 0, fn, arg, error);
 }
@@ -115,7 +115,7 @@ enum sluice_status sluice_data_count(struct sluice_data *data, struct sluice_str
 	enum sluice_status status = data_read_begin(data, error);
 	if (status != SLUICE_OK)
 		return status;
-	int rc = data_row(data, DATA_COUNT, queue, NULL, 0, row, 5);
+	int rc = data_one_row(data, DATA_COUNT, queue, NULL, 0, row, 5);
 	if (rc == SQLITE_ROW)
 		*counts = (struct sluice_data_counts){ .ready = (uint64_t)row[0],
 			                               .held = (uint64_t)row[1],

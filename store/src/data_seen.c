@@ -58,7 +58,7 @@ enum sluice_status sluice_data_forget_seen(struct sluice_data *data, int64_t now
 	int rc;
 	int64_t scope = 0, left = limit && limit < INT64_MAX ? (int64_t)limit : INT64_MAX;
 	/* Scope by scope, as long as one has something to forget. */
-	while ((rc = data_row(data, DATA_SEEN_OLD, DATA_NO_TEXT, &now_ms, 1, &scope, 1)) ==
+	while ((rc = data_one_row(data, DATA_SEEN_OLD, DATA_NO_TEXT, &now_ms, 1, &scope, 1)) ==
 	               SQLITE_ROW &&
 	       left > 0) {
 		rc = data_run_with(data, DATA_SEEN_FORGET, (const int64_t[]){ scope, now_ms, left },
@@ -85,6 +85,6 @@ int data_fired_set(struct sluice_data *data, const struct sluice_record *record)
 int64_t sluice_data_fired(struct sluice_data *data, struct sluice_str rule)
 {
 	int64_t time_ms;
-	int rc = data_row(data, DATA_FIRED, rule, NULL, 0, &time_ms, 1);
+	int rc = data_one_row(data, DATA_FIRED, rule, NULL, 0, &time_ms, 1);
 	return rc == SQLITE_ROW ? time_ms : rc == SQLITE_DONE ? 0 : -1;
 }

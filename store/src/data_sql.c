@@ -175,8 +175,8 @@ int data_run_with(struct sluice_data *data, enum data_sql sql, const int64_t *nu
 	return store_finish(stmt);
 }
 
-int data_row(struct sluice_data *data, enum data_sql sql, struct sluice_str text,
-             const int64_t *numbers, size_t count, int64_t *row, size_t columns)
+int data_one_row(struct sluice_data *data, enum data_sql sql, struct sluice_str text,
+                 const int64_t *numbers, size_t count, int64_t *row, size_t columns)
 {
 	int rc;
 	sqlite3_stmt *stmt = data_prepare(data, sql, &rc);

@@ -69,7 +69,7 @@ static int sum_block(struct sluice_data *data, const struct trimming *trimming,
 	const int64_t range[] = { block->block * DATA_BLOCK_ROWS,
 		                  (block->block + 1) * DATA_BLOCK_ROWS };
 	int64_t sums[4];
-	int rc = data_row(data, DATA_EVENTS_SUM, DATA_NO_TEXT, range, 2, sums, 4);
+	int rc = data_one_row(data, DATA_EVENTS_SUM, DATA_NO_TEXT, range, 2, sums, 4);
 	if (rc != SQLITE_ROW)
 		return rc;
 	block->events = sums[0];
