@@ -125,6 +125,7 @@ static enum sluice_status run_command(struct command_call *call, bool view,
 	 * same: mosquitto_pub goes as soon as it has sent one. */
 	if (command->view && atomic_load_explicit(&call->asker->gone, memory_order_relaxed))
 		return sluice_error_set(error, SLUICE_ERR_BUSY, SIZE_MAX, NULL, "disconnected");
+	call->command = command;
 	enum sluice_status status = check_members(command, call->json, error);
 	return status == SLUICE_OK ? command->run(call, error) : status;
 }
