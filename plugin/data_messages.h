@@ -48,7 +48,8 @@ struct data_opened {
 enum data_rows_kind {
 	ROWS_ATTACHED, /* `held` ones, and the counts */
 	ROWS_LOADED,
-	ROWS_DUE, /* of any queues */
+	ROWS_DUE,  /* of any queues */
+	ROWS_SEEN, /* what deduplication has seen: before DATA_OPENED */
 };
 
 struct data_rows {

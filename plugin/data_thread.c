@@ -28,7 +28,9 @@ enum {
 	IDLE_MS = 200,
 	RETRY_MS = 1000,
 	DUE_ROWS = 256,
+	SEEN_BYTES = 256 * 1024,
 	FULL_WAIT_MS = 1,
+	ROWS_BYTES = 4096, /* of a message of rows, at first */
 };
 
 /* What the appending thread may have to wake it from. */
@@ -208,7 +210,7 @@ static bool gather(void *arg, const struct sluice_record *record)
 
 static bool begin_rows(struct gathering *gathering, enum data_rows_kind kind, const char *queue)
 {
-	*gathering = (struct gathering){ .capacity = 4096 };
+	*gathering = (struct gathering){ .capacity = ROWS_BYTES };
 	gathering->rows = calloc(1, sizeof *gathering->rows + gathering->capacity);
 	if (!gathering->rows)
 		return false;
@@ -295,12 +297,52 @@ static void damaged(void *arg, const char *message, const char *kept)
 	    message, kept);
 }
 
+/* In messages of some size: there may be a million. */
+struct telling {
+	struct data_thread *thread;
+	struct gathering gathering;
+};
+
+static bool gather_seen(void *arg, const struct sluice_record *record)
+{
+	struct telling *telling = arg;
+	if (!gather(&telling->gathering, record))
+		return false;
+	if (telling->gathering.rows->len < SEEN_BYTES)
+		return true;
+	telling->gathering.rows->done = true;
+	emit(telling->thread, &telling->gathering.rows->message);
+	telling->gathering.no_memory = !begin_rows(&telling->gathering, ROWS_SEEN, "");
+	return !telling->gathering.no_memory;
+}
+
+static enum sluice_status tell_seen(struct data_thread *thread, struct sluice_error *error)
+{
+	struct telling telling = { .thread = thread };
+	if (!begin_rows(&telling.gathering, ROWS_SEEN, ""))
+		return sluice_out_of_memory(error);
+	enum sluice_status status =
+	        sluice_data_seen(thread->data, clock_real_ms(), gather_seen, &telling, error);
+	if (telling.gathering.no_memory)
+		status = sluice_out_of_memory(error);
+	if (telling.gathering.rows) {
+		telling.gathering.rows->done = status == SLUICE_OK;
+		emit(thread, &telling.gathering.rows->message);
+	}
+	return status;
+}
+
 static enum sluice_status opened(struct data_thread *thread, struct sluice_error *error)
 {
 	struct data_opened *opened = malloc(sizeof *opened);
 	if (!opened)
 		return sluice_out_of_memory(error);
 	thread->carried_to = sluice_data_last_id(thread->data, error);
+	enum sluice_status status = tell_seen(thread, error);
+	if (status != SLUICE_OK) {
+		free(opened);
+		return status;
+	}
 	*opened = (struct data_opened){ { DATA_OPENED }, thread->journal, thread->carried_to };
 	thread->open = true;
 	emit(thread, &opened->message);

@@ -29,6 +29,8 @@ static void publish(struct plugin *plugin, struct answer_message *answer)
 
 void drain_answer(struct plugin *plugin)
 {
+	if (!durable_settled(plugin))
+		return; /* a queue that was put is not yet ready for what its putter will send it */
 	for (size_t i = 0; i < plugin->answer_count; i++)
 		publish(plugin, plugin->answers[i]);
 	plugin->answer_count = 0;

@@ -11,6 +11,8 @@
 /* Quota exceeded, of 2.1's headers: 0x97 for an MQTT 5 client at QoS 1 and 2. */
 enum { ERR_QUOTA_EXCEEDED = -6 };
 
+enum { TICK_SOON_MS = 100 }; /* what is due before the next idle tick */
+
 /* --- writing --- */
 
 bool durable_write(struct plugin *plugin, const struct sluice_record *records, size_t count,
@@ -144,6 +146,17 @@ static bool hand_in(struct plugin *plugin, struct data_rows *rows)
 	return true;
 }
 
+static void seen(struct plugin *plugin, struct data_rows *rows)
+{
+	struct durable *durable = &plugin->durable;
+	struct sluice_record record;
+	durable_now(plugin);
+	/* Without memory an event may come twice. */
+	while (next_row(rows, &record))
+		seen_add(&durable->seen, record.queue, record.dedup, record.dedup_until_ms,
+		         durable->queues.real_ms);
+}
+
 static void take(void *arg, struct data_message *message)
 {
 	struct plugin *plugin = arg;
@@ -163,6 +176,8 @@ static void take(void *arg, struct data_message *message)
 			attached(plugin, rows);
 		} else if (rows->kind == ROWS_LOADED) {
 			loaded(plugin, rows);
+		} else if (rows->kind == ROWS_SEEN) {
+			seen(plugin, rows);
 		} else if (rows->done && !hand_in(plugin, rows)) {
 			durable->rows = rows; /* nothing else is taken until it is in */
 			return;
@@ -204,13 +219,28 @@ bool durable_pending(const struct plugin *plugin)
 	const struct durable *durable = &plugin->durable;
 	if (!durable->thread)
 		return false;
-	if (durable->rows || durable->attach || durable->next_ms <= durable->queues.now_ms + 100)
+	if (durable->rows || !durable_settled(plugin) ||
+	    durable->next_ms <= durable->queues.now_ms + TICK_SOON_MS)
 		return true;
 	for (const struct queue *queue = durable->queues.first; queue; queue = queue->next) {
-		if (queue->loading || queue->attaching)
+		if (queue->loading)
 			return true;
 	}
 	return false;
+}
+
+bool durable_settled(const struct plugin *plugin)
+{
+	const struct durable *durable = &plugin->durable;
+	if (!durable->thread || counter_get(&durable->numbers.state) != SLUICE_OK)
+		return true;
+	if (!durable->journal || durable->attach)
+		return false;
+	for (const struct queue *queue = durable->queues.first; queue; queue = queue->next) {
+		if (queue->attaching)
+			return false;
+	}
+	return true;
 }
 
 /* --- life --- */

@@ -62,6 +62,9 @@ void durable_tick(struct plugin *plugin);
 /* Whether a tick is wanted soon, rather than at leisure. */
 bool durable_pending(const struct plugin *plugin);
 
+/* Whether everything that is in force is ready to take messages, or can't be. */
+bool durable_settled(const struct plugin *plugin);
+
 /* Sets the queues' time; before anything is done to them. */
 void durable_now(struct plugin *plugin);
 

@@ -96,7 +96,6 @@ void groups_tidy(struct groups *groups, struct group *group)
 void group_behind(struct group *group, struct queued *message)
 {
 	struct queued **link = &group->behind;
-	message->state = QUEUED_BEHIND;
 	/* Nearly always the youngest; others come from a delay, or after a restart. */
 	if (group->behind_last && group->behind_last->record.id < message->record.id)
 		link = &group->behind_last->next_behind;

@@ -30,20 +30,7 @@ static struct sluice_record record_of(const struct queue *queue, const struct qu
 		                       .attempts = message->record.attempts };
 }
 
-static void move_gauge(counter *from, counter *to)
-{
-	counter_set(from, counter_get(from) - 1);
-	counter_add(to, 1);
-}
-
 /* --- delivering --- */
-
-/* READY again. */
-static void give_up_lease(struct queue *queue, struct queued *message)
-{
-	move_gauge(&queue->numbers->in_flight, &queue->numbers->ready);
-	queue_ready_again(queue, message);
-}
 
 /* Notes the lease in the journal and in memory. False when the journal has no room. */
 static bool lease(struct queue *queue, struct queued *message, struct worker *worker,
@@ -66,15 +53,13 @@ static bool lease(struct queue *queue, struct queued *message, struct worker *wo
 	message->record.attempts = record.attempts;
 	message->record.deadline_ms = record.deadline_ms;
 	memcpy(message->record.receipt, secret, SLUICE_RECEIPT_BYTES);
-	move_gauge(&queue->numbers->ready, &queue->numbers->in_flight);
 	queue_until(queue, message, QUEUED_LEASED, all->now_ms + queue->settings.visibility_ms);
 	message->worker = worker;
 	message->holder = worker ? worker->holder : 0;
+	message->bare = !worker;
 	message->offered = bare == BARE_OFFER;
 	if (worker)
 		receivers_gave(worker, 1);
-	else
-		queue->bare.in_flight++;
 	return true;
 }
 
@@ -152,7 +137,7 @@ static bool deliver_next(struct queue *queue)
 		                                 .lease_ms = queue->settings.visibility_ms };
 	if (!all->io.deliver(all->io.arg, &delivery)) {
 		for (size_t i = 0; i < count; i++)
-			give_up_lease(queue, messages[i]);
+			queue_ready_again(queue, messages[i]);
 		return false;
 	}
 	if (bare == BARE_OFFER)
@@ -170,9 +155,11 @@ static void load(struct queue *queue)
 	if (queue->window > window - QUEUE_LOAD ||
 	    (queue->window > 0 && queue->window_bytes > QUEUE_WINDOW_BYTES - QUEUE_LOAD_BYTES))
 		return;
-	queue->loading = all->io.load(all->io.arg, queue);
-	if (!queue->loading)
+	queue->loading = true; /* before it is asked: the answer may be there at once */
+	if (!all->io.load(all->io.arg, queue)) {
+		queue->loading = false;
 		queue->load_again_ms = all->now_ms + 1;
+	}
 }
 
 void queue_dispatch(struct queue *queue)
@@ -201,7 +188,7 @@ static enum queue_answer acknowledge(struct queue *queue, struct queued *message
 	struct sluice_record record = record_of(queue, message, SLUICE_RECORD_ACK);
 	if (!write_one(queue, &record, true))
 		return QUEUE_NO_ROOM;
-	if (!message->worker)
+	if (message->bare)
 		queue->bare.heard_ms = queue->all->now_ms;
 	counter_add(&queue->numbers->acknowledged, 1);
 	queue_drop(queue, message);
@@ -241,10 +228,9 @@ static enum queue_answer give_back(const struct settling *settling, struct queue
 		counter_add(&queue->numbers->delayed, 1);
 		counter_add(&queue->numbers->bytes, bytes);
 	} else if (record.due_ms != 0) {
-		move_gauge(&queue->numbers->in_flight, &queue->numbers->delayed);
 		queue_until(queue, message, QUEUED_WAITING, all->now_ms + settling->delay_ms);
 	} else {
-		give_up_lease(queue, message);
+		queue_ready_again(queue, message);
 	}
 	return QUEUE_DONE;
 }
@@ -443,7 +429,6 @@ static void timers(struct queue *queue)
 			return;
 		}
 		if (message->state == QUEUED_WAITING) {
-			move_gauge(&queue->numbers->delayed, &queue->numbers->ready);
 			queue_ready_again(queue, message);
 			continue;
 		}
@@ -454,7 +439,7 @@ static void timers(struct queue *queue)
 		    queue_bury(queue, message, "max-receives",
 		               "not acknowledged as often as allowed"))
 			continue;
-		give_up_lease(queue, message);
+		queue_ready_again(queue, message);
 	}
 }
 
@@ -493,6 +478,8 @@ static void retention(struct queue *queue)
 
 static void redrive(struct queue *queue)
 {
+	if (queue->redrive_left > 0)
+		receivers_take_back(queue);
 	for (size_t turn = 0; queue->redrive_left > 0; turn++) {
 		struct queued *message = (struct queued *)heap_first(&queue->ready);
 		if (!message) {

@@ -19,9 +19,31 @@ static void gauge_add(counter *number, int64_t by)
 
 /* --- where they stand --- */
 
+static counter *gauge_of(struct queue *queue, enum queued_state state)
+{
+	switch (state) {
+	case QUEUED_LEASED:
+		return &queue->numbers->in_flight;
+	case QUEUED_WAITING:
+		return &queue->numbers->delayed;
+	case QUEUED_BEHIND:
+	case QUEUED_READY:
+		break;
+	}
+	return &queue->numbers->ready;
+}
+
+/* The message is counted already; now in another state. */
+static void set_state(struct queue *queue, struct queued *message, enum queued_state state)
+{
+	gauge_add(gauge_of(queue, message->state), -1);
+	gauge_add(gauge_of(queue, state), 1);
+	message->state = state;
+}
+
 static void make_ready(struct queue *queue, struct queued *message)
 {
-	message->state = QUEUED_READY;
+	set_state(queue, message, QUEUED_READY);
 	heap_push(&queue->ready, &message->node, order(message));
 }
 
@@ -60,10 +82,12 @@ void queue_insert(struct queue *queue, struct queued *message)
 	if (head && head->state == QUEUED_READY && order(head) > order(message)) {
 		/* It is before the one that was thought to be the first. */
 		heap_remove(&queue->ready, &head->node);
+		set_state(queue, head, QUEUED_BEHIND);
 		group_behind(group, head);
 		group->head = NULL;
 	}
 	if (group->head || group->dead > 0) {
+		set_state(queue, message, QUEUED_BEHIND);
 		group_behind(group, message);
 		return;
 	}
@@ -78,10 +102,8 @@ static void settle_lease(struct queue *queue, struct queued *message)
 	queue->leased--;
 	if (message->worker)
 		receivers_took(message->worker, 1);
-	else
-		queue->bare.in_flight -= queue->bare.in_flight > 0;
 	message->worker = NULL;
-	message->offered = false;
+	message->bare = message->offered = false;
 }
 
 void queue_ready_again(struct queue *queue, struct queued *message)
@@ -105,7 +127,7 @@ void queue_until(struct queue *queue, struct queued *message, enum queued_state 
 		settle_lease(queue, message);
 	else if (message->state != QUEUED_LEASED)
 		queue->leased++;
-	message->state = state;
+	set_state(queue, message, state);
 	heap_push(&queue->timers, &message->node, at_ms);
 }
 
@@ -233,19 +255,18 @@ void queue_restore(struct queue *queue, const struct sluice_record *record)
 	struct queued *message = keep(queue, record);
 	if (!message)
 		return; /* no memory: it is held on the disk until the broker starts anew */
+	gauge_add(&queue->numbers->ready, 1);
 	queue_insert(queue, message);
 	bool leased = record->deadline_ms != 0;
 	int64_t end_ms = leased ? record->deadline_ms : record->due_ms;
 	/* Where two of one group were out, the elder goes first. */
-	if (end_ms == 0 || message->state == QUEUED_BEHIND) {
-		gauge_add(&queue->numbers->ready, 1);
+	if (end_ms == 0 || message->state == QUEUED_BEHIND)
 		return;
-	}
 	queue_until(queue, message, leased ? QUEUED_LEASED : QUEUED_WAITING,
 	            until(queue, end_ms, leased ? QUEUE_EXTEND_MAX_MS : INT64_MAX / 2));
-	if (leased)
-		queue->bare.in_flight++;
-	gauge_add(leased ? &queue->numbers->in_flight : &queue->numbers->delayed, 1);
+	message->bare = leased && record->worker.len == 0;
+	/* No attempt: nobody was known to be there. */
+	message->offered = message->bare && record->attempts == 0;
 }
 
 void queue_load_row(struct queue *queue, const struct sluice_record *record)
@@ -299,17 +320,22 @@ bool queue_hand_in(struct queue *queue, const struct sluice_record *record)
 	struct queued *message = NULL;
 	if (record->id <= queue->purged_to)
 		return true;
+	gauge_add(&queue->numbers->delayed, -1);
+	gauge_add(&queue->numbers->ready, 1);
 	if (record->id > queue->loaded_to && queue->more)
 		spill(queue, record->id);
 	else if (has_room(queue, record->payload.len) && (message = keep(queue, record)))
 		queue_insert(queue, message);
 	else if (!move_to_end(queue, record))
-		return false;
+		goto error_room;
 	if (message && record->id > queue->loaded_to)
 		queue->loaded_to = record->id;
-	gauge_add(&queue->numbers->delayed, -1);
-	gauge_add(&queue->numbers->ready, 1);
 	return true;
+
+error_room:
+	gauge_add(&queue->numbers->delayed, 1);
+	gauge_add(&queue->numbers->ready, -1);
+	return false;
 }
 
 /* --- out of memory --- */
@@ -332,26 +358,14 @@ void queue_drop(struct queue *queue, struct queued *message)
 {
 	struct queue_numbers *numbers = queue->numbers;
 	struct group *group = message->group;
-	switch (message->state) {
-	case QUEUED_READY:
+	if (message->state == QUEUED_READY)
 		heap_remove(&queue->ready, &message->node);
-		leave_window(queue, message);
-		gauge_add(&numbers->ready, -1);
-		break;
-	case QUEUED_LEASED:
+	else if (message->state != QUEUED_BEHIND) /* that one was taken out of its list */
 		heap_remove(&queue->timers, &message->node);
-		settle_lease(queue, message);
-		gauge_add(&numbers->in_flight, -1);
-		break;
-	case QUEUED_WAITING:
-		heap_remove(&queue->timers, &message->node);
-		gauge_add(&numbers->delayed, -1);
-		break;
-	case QUEUED_BEHIND: /* it stays in the list until its head goes: only a purge takes it out */
+	if (message->state == QUEUED_READY || message->state == QUEUED_BEHIND)
 		leave_window(queue, message);
-		gauge_add(&numbers->ready, -1);
-		break;
-	}
+	settle_lease(queue, message);
+	gauge_add(gauge_of(queue, message->state), -1);
 	gauge_add(&numbers->bytes, -(int64_t)message->record.payload.len);
 	queued_table_remove(&queue->table, message);
 	queue->all->memory -= message->bytes;

@@ -86,8 +86,7 @@ struct worker {
 
 /* Subscribers of the queue's deliveries, which take what comes. */
 struct bare {
-	size_t known; /* subscriptions that the broker told of (2.1) */
-	size_t in_flight;
+	size_t known;     /* subscriptions that the broker told of (2.1) */
 	int64_t heard_ms; /* when one acknowledged last; INT64_MIN = never */
 	int64_t next_offer_ms;
 	int64_t backoff_ms;

@@ -33,7 +33,8 @@ struct queued {
 	                          that is gone */
 	uint64_t holder;       /* LEASED: hash of the user that it went to; 0 = anybody */
 	enum queued_state state;
-	bool offered;                /* LEASED: to whoever may be there; see receivers.h */
+	bool bare;                   /* LEASED: to subscribers, not to a worker */
+	bool offered;                /* … of whom nothing is known; see receivers.c */
 	char *reason;                /* of the last nack that gave one; owned */
 	size_t bytes;                /* of memory that it takes */
 	struct sluice_record record; /* as it is now; texts in `text` */

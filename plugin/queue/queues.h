@@ -89,6 +89,8 @@ void receivers_took(struct worker *worker, uint32_t count);
 enum bare_state { BARE_NONE, BARE_OFFER, BARE_PRESENT };
 /* Whether subscribers are there, or may be, and can be given one now. */
 enum bare_state receivers_bare(const struct queue *queue);
+/* What was offered to nobody in particular is ready again, unless somebody is known to be there. */
+void receivers_take_back(struct queue *queue);
 /* Credits that ran out. */
 void receivers_expire(struct queue *queue);
 void receivers_finish(struct queue *queue);

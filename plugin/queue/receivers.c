@@ -108,7 +108,7 @@ static struct worker *create(struct queue *queue, const struct worker_terms *ter
 }
 
 /* What was offered to nobody in particular need not wait for its end, now that somebody is here. */
-static void take_back_offers(struct queue *queue)
+void receivers_take_back(struct queue *queue)
 {
 	if (receivers_bare(queue) == BARE_PRESENT)
 		return;
@@ -134,8 +134,7 @@ bool queue_worker(struct queue *queue, const struct worker_terms *terms)
 		worker = create(queue, terms);
 		if (!worker)
 			return false;
-		if (!queue->all->hears_subscribe)
-			take_back_offers(queue);
+		receivers_take_back(queue);
 	}
 	worker->credit = terms->credit;
 	worker->batch = terms->batch;

@@ -113,7 +113,7 @@ def test_it_works_from_a_shell_alone(jobs):
     for text in ("one", "two"):
         subprocess.run(["mosquitto_pub", "-p", port, "-q", "1", "-t", "queues/jobs/in", "-m", text], check=True)
     for text in ("one", "two"):
-        got = subprocess.run(["mosquitto_rr", "-p", port, "-t", "queues/jobs/ready", "-m", "1", "-e", "queues/jobs/out/+",
+        got = subprocess.run(["mosquitto_rr", "-p", port, "-t", "queues/jobs/ready", "-m", "1", "-e", "queues/jobs/out/me",
                               "-F", "%t %p", "-W", "20"], check=True, capture_output=True, text=True, timeout=60).stdout
         topic, payload = got.split()
         assert payload == text
@@ -215,9 +215,8 @@ def test_what_fails_too_often_goes_to_the_dead_letters_and_comes_back_by_redrive
     assert properties["sluice-error-queue"] == "jobs"
     assert properties["sluice-error-attempts"] == "2"
     assert properties["sluice-error-reason"] == "failed 1"
+    doctor.publish("queues/dead/ready", "0")
     nack(doctor, letter)
-    doctor.close()
-    time.sleep(0.2)
     (answer,) = broker.command({"command": "redriveQueue", "name": "dead"})
     assert "error" not in answer, answer
     again = client.wait_for(1)[0]
@@ -348,8 +347,7 @@ def test_a_queue_longer_than_its_window_keeps_its_order(jobs):
     count = 3000
     producer = jobs.client(inflight=1000)
     for number in range(count):
-        producer.publish("queues/jobs/in", {"n": number}, wait=False)
-    producer.barrier()
+        producer.publish("queues/jobs/in", {"n": number}, wait=number == count - 1, timeout=60)
     client = worker(jobs, credit=50)
     got = []
     deadline = time.monotonic() + 60 * PATIENCE

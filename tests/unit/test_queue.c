@@ -306,6 +306,24 @@ static void test_a_worker_need_not_wait_for_an_offer_to_nobody(void **state)
 	assert_int_equal(world->sent_count, 2);
 	assert_string_equal(last_sent(world)->client, "alice");
 	assert_string_equal(last_sent(world)->payload, "one");
+	assert_int_equal(counter_get(&numbers[0].ready), 1);
+	assert_int_equal(counter_get(&numbers[0].in_flight), 1);
+}
+
+static void test_what_a_worker_that_left_acknowledges_tells_of_no_subscriber(void **state)
+{
+	struct world *world = *state;
+	struct queue *queue = add(world, "jobs", &plain, 0);
+	world->queues.hears_subscribe = false;
+
+	world_worker(queue, alice, 1);
+	world_enqueue(world, queue, "one", NULL, 0);
+	queues_client_gone(&world->queues, alice);
+	assert_int_equal(ack(queue, &world->sent[0]), QUEUE_DONE);
+	world_enqueue(world, queue, "two", NULL, 0);
+	world_enqueue(world, queue, "three", NULL, 0);
+	assert_int_equal(world->sent_count, 2); /* an offer, no flow */
+	assert_int_equal(last_sent(world)->attempts, 0);
 }
 
 static void test_a_known_subscriber_gets_all_it_may_hold(void **state)
@@ -601,6 +619,7 @@ int main(void)
 		TEST(test_nothing_that_nobody_saw_is_a_dead_letter),
 		TEST(test_offers_become_rare_and_flow_once_they_are_acknowledged),
 		TEST(test_a_worker_need_not_wait_for_an_offer_to_nobody),
+		TEST(test_what_a_worker_that_left_acknowledges_tells_of_no_subscriber),
 		TEST(test_a_known_subscriber_gets_all_it_may_hold),
 		TEST(test_credit_ends_with_its_lease),
 		TEST(test_a_receipt_belongs_to_its_user),
