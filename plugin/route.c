@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "route.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "enqueue.h"
-#include "plugin.h"
-#include "sluice/delivery.h"
+#include "route_internal.h"
 
 enum { SAMPLE_INTERVAL_MS = 1000 };
-
-/* One publish on its way; dies with the callback. */
-struct route {
-	struct plugin *plugin;
-	struct router *router;
-	const struct mosquitto_evt_message *message;
-	struct sluice_event event;
-	int64_t time_ms;              /* since the epoch; 0 until a delivery tells it */
-	int64_t seen_ms;              /* the same, coarse; 0 until something matched */
-	char id[ROUTE_ID_SIZE];       /* "" until a delivery tells it */
-	struct sluice_str properties; /* packed, for queues; absent until they are wanted */
-	struct rule_entry *at;        /* the rule whose targets are expanded */
-	bool matched;
-	bool over_limit;
-	bool no_memory;
-	bool refused; /* the journal has no room for what it must take */
-};
 
 static void write_hex(char out[16], uint64_t number)
 {
@@ -57,7 +37,7 @@ void router_finish(struct router *router)
 	*router = (struct router){ 0 };
 }
 
-static int64_t event_time(struct route *route)
+int64_t route_time(struct route *route)
 {
 	if (route->time_ms == 0)
 		route->time_ms = clock_real_ms();
@@ -86,14 +66,14 @@ char *route_new_id(struct router *router, char buf[ROUTE_ID_SIZE])
 	return buf;
 }
 
-static const char *event_id(struct route *route)
+const char *route_id(struct route *route)
 {
 	if (route->id[0] == '\0')
 		write_id(route->router, route->id);
 	return route->id;
 }
 
-static void read_properties(struct route *route, unsigned wanted)
+void route_read_properties(struct route *route, unsigned wanted)
 {
 	if (!event_properties_read(&route->router->properties, &route->plugin->compat,
 	                           route->message->properties, wanted, &route->event))
@@ -102,9 +82,8 @@ static void read_properties(struct route *route, unsigned wanted)
 
 /* --- visits --- */
 
-/* Adds a visit to a bus, unless the event was there. Takes `owned`. */
-static void visit(struct route *route, struct bus_record *bus, struct sluice_str payload,
-                  char *owned)
+void route_visit(struct route *route, struct bus_record *bus, struct sluice_str payload,
+                 char *owned)
 {
 	struct router *router = route->router;
 	if (bus->visited == router->event_number) {
@@ -129,213 +108,6 @@ static void visit(struct route *route, struct bus_record *bus, struct sluice_str
 		router->visit_capacity = capacity;
 	}
 	router->visits[router->visit_count++] = (struct visit){ bus, payload, owned };
-}
-
-/* --- targets --- */
-
-/* The event's names, for templates and records; with its id and time where something tells them. */
-static struct sluice_vars vars_of(struct route *route, const struct sluice_rule *rule,
-                                  const struct sluice_target *target, bool identified)
-{
-	struct sluice_vars vars = { .event = &route->event, .rule = rule->name, .bus = rule->bus };
-	if (target) {
-		vars.consumer = target->consumer;
-		vars.target = target->id;
-	}
-	if (identified) {
-		vars.id = sluice_str(event_id(route));
-		vars.time_ms = event_time(route);
-	}
-	return vars;
-}
-
-/* For queues, once an event. Absent when out of memory. */
-static struct sluice_str packed_properties(struct route *route, const struct sluice_target *target)
-{
-	read_properties(route, EVENT_PROPERTIES);
-	if (target && target->transform)
-		return enqueue_properties(route->plugin, &route->event, target);
-	if (!route->properties.data)
-		route->properties = enqueue_properties(route->plugin, &route->event, NULL);
-	return route->properties;
-}
-
-/* The event as it is, with why it is here. A rule without a queue for it: counted and told, above. */
-static void dead_letter(struct route *route, const struct sluice_rule *rule,
-                        struct sluice_str target, const char *code, const char *reason)
-{
-	struct durable *durable = &route->plugin->durable;
-	struct queue *queue =
-	        rule->dead_letter.data ? queues_find(&durable->queues, rule->dead_letter) : NULL;
-	struct sluice_buffer text = { 0 };
-	if (!queue)
-		return;
-	sluice_buffer_printf(&text, "{\"code\":\"%s\",\"message\":", code);
-	sluice_json_write_string(&text, sluice_str(reason));
-	sluice_buffer_append_text(&text, ",\"target\":");
-	sluice_json_write_string(&text, target);
-	sluice_buffer_append_text(&text, ",\"attempts\":0}");
-	durable_now(route->plugin);
-	struct sluice_vars vars = vars_of(route, rule, NULL, true);
-	const struct enqueue dead = { .queue = queue,
-		                      .vars = &vars,
-		                      .payload = route->event.payload,
-		                      .properties = packed_properties(route, NULL),
-		                      .error = intake_copy(&durable->intake,
-		                                           sluice_buffer_str(&text)) };
-	sluice_buffer_finish(&text);
-	if (!dead.error.data || !dead.properties.data)
-		route->no_memory = true;
-	else
-		route->no_memory |= enqueue_event(route->plugin, &dead) == ENQUEUE_NO_MEMORY;
-}
-
-/* Counts and tells it, and puts the event among the rule's dead letters, if it has a queue for them. */
-static void target_failed(struct route *route, struct rule_entry *entry,
-                          const struct sluice_target *target, const char *code, const char *reason)
-{
-	counter_add(&entry->record->failed, 1);
-	counter_add(&route->plugin->metrics.failed, 1);
-	log_limited(&route->plugin->log, LOG_DELIVERY_FAILED, clock_monotonic_ms(),
-	            MOSQ_LOG_WARNING,
-	            "rule %s, target %.*s: an event on %.200s is not delivered: %s",
-	            entry->record->name, (int)target->id.len, target->id.data,
-	            route->message->topic, reason);
-	dead_letter(route, entry->rule, target->id, code, reason);
-}
-
-/*
- * Counts the payload among the event's bytes for a target that reads through it: that takes as long
- * as sending it. Without this, thousands of rules that look up one field of a large event would
- * hold the broker's thread for seconds.
- */
-static bool may_read(struct route *route, bool reads)
-{
-	struct plan *plan = &route->router->plan;
-	if (!reads)
-		return true;
-	plan->bytes += route->event.payload.len;
-	if (plan->bytes > (uint64_t)route->plugin->options.max_delivery_bytes)
-		route->over_limit = true;
-	return !route->over_limit;
-}
-
-/* The payload of a target that transforms it, into router.transformed; false when it failed. */
-static bool transform(struct route *route, struct rule_entry *entry,
-                      const struct sluice_target *target, const struct sluice_vars *vars)
-{
-	struct sluice_buffer *out = &route->router->transformed;
-	struct sluice_error error;
-	if (!may_read(route, sluice_transform_reads_payload(target->transform)))
-		return false;
-	sluice_buffer_reset(out);
-	out->limit = (size_t)route->plugin->options.max_delivery_bytes;
-	enum sluice_status status = sluice_transform_apply(target->transform, vars, out, &error);
-	if (status == SLUICE_OK && !out->failed)
-		return true;
-	if (out->over_limit)
-		route->over_limit = true;
-	else
-		target_failed(route, entry, target, "transform-failed",
-		              status == SLUICE_OK ? "out of memory" : error.message);
-	return false;
-}
-
-static void chain(struct route *route, struct rule_entry *entry, const struct sluice_target *target,
-                  const struct sluice_vars *vars)
-{
-	struct bus_record *bus = ruleset_bus(&route->plugin->ruleset, target->bus);
-	if (!bus) {
-		target_failed(route, entry, target, "no-such-bus", "there is no such bus");
-		return;
-	}
-	if (bus->visited == route->router->event_number)
-		return;
-	struct sluice_str payload = route->event.payload;
-	char *owned = NULL;
-	if (target->transform) {
-		if (!transform(route, entry, target, vars))
-			return;
-		payload.len = route->router->transformed.len;
-		owned = sluice_buffer_take(&route->router->transformed);
-		payload.data = owned ? owned : "";
-	}
-	visit(route, bus, payload, owned);
-}
-
-static void deliver(struct route *route, struct rule_entry *entry,
-                    const struct sluice_target *target, const struct sluice_vars *vars)
-{
-	struct router *router = route->router;
-	struct sluice_error error;
-	if (!may_read(route, sluice_topic_template_reads_payload(target->topic)))
-		return;
-	sluice_buffer_reset(&router->topic);
-	if (sluice_topic_template_expand(target->topic, vars, &router->topic, &error) !=
-	    SLUICE_OK) {
-		target_failed(route, entry, target, "bad-topic", error.message);
-		return;
-	}
-	if (target->transform && !transform(route, entry, target, vars))
-		return;
-	enum plan_result result =
-	        plan_add(&router->plan, &route->plugin->options, entry, target,
-	                 sluice_buffer_str(&router->topic),
-	                 target->transform ? &router->transformed : NULL, route->event.payload);
-	route->over_limit |= result == PLAN_OVER_LIMIT;
-	route->no_memory |= result == PLAN_NO_MEMORY;
-}
-
-/* Counts what enters a queue as a delivery is counted. */
-static bool may_enqueue(struct route *route, size_t bytes)
-{
-	const struct options *options = &route->plugin->options;
-	struct plan *plan = &route->router->plan;
-	plan->bytes += bytes;
-	if (plan->count + route->plugin->durable.intake.count >=
-	            (uint64_t)options->max_deliveries ||
-	    plan->bytes > (uint64_t)options->max_delivery_bytes)
-		route->over_limit = true;
-	return !route->over_limit;
-}
-
-static void enter_queue(struct route *route, struct rule_entry *entry,
-                        const struct sluice_target *target, const struct sluice_vars *vars)
-{
-	struct durable *durable = &route->plugin->durable;
-	struct queue *queue = queues_find(&durable->queues, target->queue);
-	struct sluice_error error;
-	if (!queue) {
-		target_failed(route, entry, target, "no-such-queue", "there is no such queue");
-		return;
-	}
-	durable_now(route->plugin);
-	if (target->transform && !transform(route, entry, target, vars))
-		return;
-	struct enqueue entering = { .queue = queue,
-		                    .vars = vars,
-		                    .payload = route->event.payload,
-		                    .properties = packed_properties(route, target) };
-	if (target->transform)
-		entering.payload = intake_copy(&durable->intake,
-		                               sluice_buffer_str(&route->router->transformed));
-	if (!entering.properties.data || (target->transform && !entering.payload.data)) {
-		route->no_memory = true;
-		return;
-	}
-	if (!may_enqueue(route, entering.payload.len))
-		return;
-	if (target->delay && sluice_delay_of(target->delay, &route->event, &entering.delay_ms,
-	                                     &error) != SLUICE_OK) {
-		target_failed(route, entry, target, "bad-delay", error.message);
-		return;
-	}
-	if (enqueue_event(route->plugin, &entering) == ENQUEUE_NO_MEMORY) {
-		route->no_memory = true;
-		return;
-	}
-	counter_add(&entry->record->delivered, 1);
-	counter_add(&route->plugin->metrics.delivered, 1);
 }
 
 /* --- rules --- */
@@ -378,23 +150,9 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 		keep_sample(route, entry->record);
 		return;
 	}
-	read_properties(route, rule->metadata);
-	for (size_t i = 0; i < rule->target_count && !route->over_limit && !route->no_memory; i++) {
-		const struct sluice_target *target = &rule->targets[i];
-		/* A topic template names neither id nor time. */
-		struct sluice_vars vars =
-		        vars_of(route, rule, target,
-		                target->transform || target->kind == SLUICE_TARGET_QUEUE);
-		if (target->kind == SLUICE_TARGET_TOPIC && (target->delay || target->deduplication))
-			target_failed(route, entry, target, "not-in-force",
-			              "delay_ms and deduplication of topics are not in force yet");
-		else if (target->kind == SLUICE_TARGET_BUS)
-			chain(route, entry, target, &vars);
-		else if (target->kind == SLUICE_TARGET_QUEUE)
-			enter_queue(route, entry, target, &vars);
-		else
-			deliver(route, entry, target, &vars);
-	}
+	route_read_properties(route, rule->metadata);
+	for (size_t i = 0; i < rule->target_count && !route->over_limit && !route->no_memory; i++)
+		target_apply(route, entry, &rule->targets[i]);
 }
 
 static int by_name(const void *a, const void *b)
@@ -435,7 +193,7 @@ static void match_bus(struct route *route, const struct visit *visit)
 		           &route->event);
 	if (sluice_matcher_count(visit->bus->matcher) == 0)
 		return;
-	read_properties(route, sluice_matcher_metadata(visit->bus->matcher));
+	route_read_properties(route, sluice_matcher_metadata(visit->bus->matcher));
 	if (sluice_match(visit->bus->matcher, router->scratch, &route->event, &match) !=
 	            SLUICE_OK ||
 	    !keep_matched(router, &match)) {
@@ -452,110 +210,6 @@ static void match_bus(struct route *route, const struct visit *visit)
 	}
 	for (size_t i = 0; i < match.count && !route->over_limit && !route->no_memory; i++)
 		rule_matched(route, router->matched[i]);
-}
-
-/* --- deliveries --- */
-
-/* Makes everything that can fail. */
-static bool complete(struct route *route)
-{
-	struct plan *plan = &route->router->plan;
-	for (size_t i = 0; i < plan->count; i++) {
-		struct delivery *delivery = &plan->deliveries[i];
-		if (!route->message->properties && delivery->target->properties == 0 &&
-		    delivery->target->expiry_s == 0 && !delivery->target->content_type.data)
-			continue;
-		/* Once for all deliveries: on Mosquitto 2.0 each string that is read is copied. */
-		if (!delivery_properties_copied(delivery->target, &route->plugin->compat))
-			read_properties(route, EVENT_PROPERTIES);
-		if (route->no_memory)
-			return false;
-		struct delivery_properties properties = {
-			.list = route->message->properties,
-			.event = &route->event,
-			.target = delivery->target,
-			.rule = delivery->entry->rule->name,
-			.topic = route->event.topic,
-		};
-		if (delivery->target->properties & SLUICE_ADD_ID)
-			properties.id = event_id(route);
-		if (delivery->target->properties & SLUICE_ADD_TIME)
-			properties.time_ms = event_time(route);
-		if (!delivery_properties_make(&properties, &route->plugin->compat,
-		                              &delivery->properties))
-			return false;
-	}
-	return plan_complete(plan);
-}
-
-static void send_one(struct route *route, struct delivery *delivery)
-{
-	const struct sluice_target *target = delivery->target;
-	int qos = target->qos < 0 ? route->message->qos : target->qos;
-	bool retain = target->retain < 0 ? route->message->retain : target->retain == 1;
-	if (mosquitto_broker_publish(NULL, plan_topic(&route->router->plan, delivery),
-	                             (int)delivery->payload_len, delivery->payload, qos, retain,
-	                             delivery->properties) != MOSQ_ERR_SUCCESS) {
-		target_failed(route, delivery->entry, target, "not-taken",
-		              "the broker did not take it");
-		return;
-	}
-	/* Both are the broker's now. */
-	delivery->payload = NULL;
-	delivery->properties = NULL;
-	counter_add(&delivery->entry->record->delivered, 1);
-	counter_add(&route->plugin->metrics.delivered, 1);
-}
-
-static void tell_no_memory(struct route *route)
-{
-	struct plugin *plugin = route->plugin;
-	counter_add(&plugin->metrics.failed, 1);
-	log_limited(&plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
-	            "out of memory: an event on %.200s is not delivered", route->message->topic);
-	/* It may have been for a queue: then the producer must not take it for safe. */
-	route->refused = plugin->durable.queues.first != NULL;
-}
-
-/* Nothing of the event is delivered; the rule at which it came to that gets it as a dead letter. */
-static void tell_over_limit(struct route *route)
-{
-	struct plugin *plugin = route->plugin;
-	counter_add(&plugin->metrics.over_limit, 1);
-	log_limited(&plugin->log, LOG_OVER_LIMIT, clock_monotonic_ms(), MOSQ_LOG_WARNING,
-	            "an event on %.200s is not delivered to anybody: it is past max_deliveries "
-	            "%" PRId64 ", max_delivery_bytes %" PRId64 " or max_bus_visits %" PRId64,
-	            route->message->topic, plugin->options.max_deliveries,
-	            plugin->options.max_delivery_bytes, plugin->options.max_bus_visits);
-	plan_reset(&route->router->plan);
-	intake_drop(plugin);
-	route->properties = (struct sluice_str){ 0 };
-	if (route->at)
-		dead_letter(route, route->at->rule, SLUICE_STR(""), "over-limit",
-		            "past max_deliveries, max_delivery_bytes or max_bus_visits");
-}
-
-/* Room in the journal is taken for all of it, then it is sent. */
-static void send_all(struct route *route)
-{
-	struct plugin *plugin = route->plugin;
-	struct plan *plan = &route->router->plan;
-	struct intake *intake = &plugin->durable.intake;
-	if (route->over_limit)
-		tell_over_limit(route);
-	else if (!route->no_memory && !complete(route))
-		route->no_memory = true;
-	if (route->no_memory) {
-		tell_no_memory(route);
-	} else if (intake->count > 0 && !intake_write(plugin)) {
-		route->refused = true;
-	} else {
-		for (size_t i = 0; i < plan->count; i++)
-			send_one(route, &plan->deliveries[i]);
-		intake_settle(plugin);
-	}
-	plan_reset(plan);
-	intake_drop(plugin);
 }
 
 /* --- the publish --- */
@@ -605,8 +259,8 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 	for (size_t i = 0; i < buses->count && !route.over_limit; i++) {
 		const struct sluice_bus *bus = buses->items[i]->definition->content.bus;
 		if (sluice_bus_takes(bus, route.event.topic)) {
-			visit(&route, (struct bus_record *)buses->items[i], route.event.payload,
-			      NULL);
+			route_visit(&route, (struct bus_record *)buses->items[i],
+			            route.event.payload, NULL);
 			keep |= !bus->deliver_original;
 		}
 	}
