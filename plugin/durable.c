@@ -5,6 +5,7 @@
 
 #include <mqtt_protocol.h>
 
+#include "delay.h"
 #include "plugin.h"
 #include "queue_definition.h"
 
@@ -135,7 +136,9 @@ static bool hand_in(struct plugin *plugin, struct data_rows *rows)
 	size_t before = rows->next;
 	while (next_row(rows, &record)) {
 		struct queue *queue = queues_find(&plugin->durable.queues, record.queue);
-		if (queue && !queue_hand_in(queue, &record)) {
+		bool topic = sluice_str_equal(record.queue, SLUICE_STR(DELAY_QUEUE));
+		if (topic ? !delay_deliver(plugin, &record)
+		          : queue && !queue_hand_in(queue, &record)) {
 			rows->next = before;
 			return false;
 		}
@@ -276,7 +279,7 @@ enum sluice_status durable_start(struct plugin *plugin, struct sluice_error *err
 {
 	struct durable *durable = &plugin->durable;
 	plugin->started = true;
-	if (!durable->queues.first)
+	if (!durable->wanted)
 		return SLUICE_OK;
 	if (!create_thread(plugin))
 		return sluice_out_of_memory(error);
@@ -294,6 +297,7 @@ enum sluice_status durable_start(struct plugin *plugin, struct sluice_error *err
 void durable_need(struct plugin *plugin)
 {
 	struct durable *durable = &plugin->durable;
+	durable->wanted = true;
 	if (durable->thread || !plugin->started)
 		return;
 	if (!create_thread(plugin))

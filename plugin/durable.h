@@ -27,6 +27,7 @@ struct durable {
 	struct sluice_buffer scratch;
 	struct data_rows *rows; /* being handed in, as there is room for them */
 	int64_t next_ms;        /* when the queues have something to do: monotonic */
+	bool wanted;            /* something durable is, or was, in force */
 	bool attach;            /* some queue is not attached yet */
 	counter no_room;        /* publishes that were refused */
 	counter bad_requests;   /* topics and payloads below queues/ that mean nothing */

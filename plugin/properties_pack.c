@@ -40,6 +40,28 @@ void properties_pack(const struct sluice_event *event, bool transformed,
 	}
 }
 
+void properties_pack_user(struct sluice_str name, struct sluice_str value,
+                          struct sluice_buffer *out)
+{
+	append(out, PACKED_USER_PROPERTY, name, value);
+}
+
+void properties_pack_expiry(uint32_t expiry_s, struct sluice_buffer *out)
+{
+	const char bytes[4] = { (char)expiry_s, (char)(expiry_s >> 8), (char)(expiry_s >> 16),
+		                (char)(expiry_s >> 24) };
+	append(out, PACKED_EXPIRY, SLUICE_STR(""), (struct sluice_str){ bytes, sizeof bytes });
+}
+
+uint32_t properties_unpack_expiry(struct sluice_str value)
+{
+	const unsigned char *at = (const unsigned char *)value.data;
+	if (value.len != 4)
+		return 0;
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+	       (uint32_t)at[3] << 24;
+}
+
 static bool take_text(struct sluice_str *rest, struct sluice_str *text)
 {
 	if (rest->len < 5)

@@ -18,6 +18,7 @@
 /* MQTT 5.0, section 2.2.2.2. */
 enum packed_id {
 	PACKED_PAYLOAD_FORMAT = 1,
+	PACKED_EXPIRY = 2, /* seconds from delivery on, four bytes */
 	PACKED_CONTENT_TYPE = 3,
 	PACKED_RESPONSE_TOPIC = 8,
 	PACKED_CORRELATION_DATA = 9,
@@ -37,6 +38,12 @@ struct packed_property {
  */
 void properties_pack(const struct sluice_event *event, bool transformed,
                      struct sluice_str content_type, struct sluice_buffer *out);
+
+/* Appends a user property, whatever its name; an absent value is left out. */
+void properties_pack_user(struct sluice_str name, struct sluice_str value,
+                          struct sluice_buffer *out);
+void properties_pack_expiry(uint32_t expiry_s, struct sluice_buffer *out);
+uint32_t properties_unpack_expiry(struct sluice_str value);
 
 /* Takes the next one off. False at the end, or where the bytes are none of ours. */
 bool properties_unpack(struct sluice_str *rest, struct packed_property *property);

@@ -7,53 +7,9 @@
 #include <mqtt_protocol.h>
 
 #include "plugin.h"
-#include "properties_pack.h"
+#include "packed_list.h"
 #include "queue/wire.h"
 #include "sluice/base64.h"
-
-static bool add_user(mosquitto_property **list, const char *name, struct sluice_str value)
-{
-	char small[256];
-	if (!value.data)
-		return true;
-	char *text = value.len < sizeof small ? small : malloc(value.len + 1);
-	if (!text)
-		return false;
-	memcpy(text, value.data, value.len);
-	text[value.len] = '\0';
-	int result = mosquitto_property_add_string_pair(list, MQTT_PROP_USER_PROPERTY, name, text);
-	if (text != small)
-		free(text);
-	return result == MOSQ_ERR_SUCCESS;
-}
-
-static bool add_packed(mosquitto_property **list, const struct packed_property *property)
-{
-	int result = MOSQ_ERR_SUCCESS;
-	switch (property->id) {
-	case PACKED_PAYLOAD_FORMAT:
-		if (property->value.len == 1)
-			result = mosquitto_property_add_byte(list,
-			                                     MQTT_PROP_PAYLOAD_FORMAT_INDICATOR,
-			                                     (uint8_t)property->value.data[0]);
-		break;
-	case PACKED_CONTENT_TYPE:
-	case PACKED_RESPONSE_TOPIC:
-		result = mosquitto_property_add_string(list, (int)property->id,
-		                                       property->value.data);
-		break;
-	case PACKED_CORRELATION_DATA:
-		result = mosquitto_property_add_binary(list, MQTT_PROP_CORRELATION_DATA,
-		                                       property->value.data,
-		                                       (uint16_t)property->value.len);
-		break;
-	case PACKED_USER_PROPERTY:
-		result = mosquitto_property_add_string_pair(
-		        list, MQTT_PROP_USER_PROPERTY, property->name.data, property->value.data);
-		break;
-	}
-	return result == MOSQ_ERR_SUCCESS;
-}
 
 /* Why it is a dead letter: a property for each member of the error's object. */
 static bool add_error(mosquitto_property **list, const struct sluice_record *record)
@@ -69,7 +25,8 @@ static bool add_error(mosquitto_property **list, const struct sluice_record *rec
 		char name[64];
 		snprintf(name, sizeof name, "sluice-error-%.*s", (int)member->key.len,
 		         member->key.data);
-		done = add_user(list, name, member->string.data ? member->string : member->raw);
+		done = packed_list_add(list, name,
+		                       member->string.data ? member->string : member->raw);
 	}
 	sluice_json_destroy(doc);
 	return done;
@@ -78,20 +35,16 @@ static bool add_error(mosquitto_property **list, const struct sluice_record *rec
 /* What a delivery of one message carries. */
 static bool make_properties(const struct sluice_record *record, mosquitto_property **list)
 {
-	struct sluice_str rest = record->properties;
-	struct packed_property property;
 	char attempt[16], time[SLUICE_TIME_SIZE];
-	bool done = true;
-	while (done && properties_unpack(&rest, &property))
-		done = add_packed(list, &property);
+	bool done = packed_list_make(record->properties, list);
 	/* An offer that nobody may have seen is no attempt yet; to whoever sees it, it is the first. */
 	snprintf(attempt, sizeof attempt, "%" PRIu32, record->attempts ? record->attempts : 1);
-	return done && add_user(list, "sluice-id", record->event_id) &&
-	       add_user(list, "sluice-attempt", sluice_str(attempt)) &&
-	       add_user(list, "sluice-rule", record->rule) &&
-	       add_user(list, "sluice-topic", record->topic) &&
-	       add_user(list, "sluice-time",
-	                sluice_str(sluice_time_format(record->time_ms, time))) &&
+	return done && packed_list_add(list, "sluice-id", record->event_id) &&
+	       packed_list_add(list, "sluice-attempt", sluice_str(attempt)) &&
+	       packed_list_add(list, "sluice-rule", record->rule) &&
+	       packed_list_add(list, "sluice-topic", record->topic) &&
+	       packed_list_add(list, "sluice-time",
+	                       sluice_str(sluice_time_format(record->time_ms, time))) &&
 	       add_error(list, record);
 }
 

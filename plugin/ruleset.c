@@ -83,6 +83,16 @@ static void protect_targets(struct plugin *plugin, const struct sluice_rule *rul
 	}
 }
 
+/* Whether deliveries of the rule need the journal, though they go to no queue. */
+static bool keeps_something(const struct sluice_rule *rule)
+{
+	for (size_t i = 0; i < rule->target_count; i++) {
+		if (rule->targets[i].delay || rule->targets[i].deduplication)
+			return true;
+	}
+	return false;
+}
+
 /* Takes a version out of force, and the one that stood in for it. */
 static void retire(struct plugin *plugin, struct rule_entry *entry)
 {
@@ -102,6 +112,8 @@ void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct r
 	if (now) {
 		const struct sluice_rule *rule = now->rule;
 		protect_targets(plugin, rule, true);
+		if (keeps_something(rule))
+			durable_need(plugin);
 		if (rule->state != SLUICE_RULE_DISABLED) {
 			struct sluice_error error;
 			if (sluice_matcher_add(now->bus->matcher, (uint64_t)(uintptr_t)now, pattern,

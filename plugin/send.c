@@ -97,9 +97,12 @@ void send_all(struct route *route)
 	} else if (intake->count > 0 && !intake_write(plugin)) {
 		route->refused = true;
 	} else {
+		intake_settle(plugin);
 		for (size_t i = 0; i < plan->count; i++)
 			send_one(route, &plan->deliveries[i]);
-		intake_settle(plugin);
+		/* Dead letters of those that the broker did not take. */
+		if (intake->count > 0 && intake_write(plugin))
+			intake_settle(plugin);
 	}
 	plan_reset(plan);
 	intake_drop(plugin);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* What the targets of a matching rule make of an event. */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "delay.h"
 #include "enqueue.h"
 #include "route_internal.h"
 #include "sluice/delivery.h"
@@ -134,6 +136,64 @@ static void chain(struct route *route, struct rule_entry *entry, const struct sl
 	route_visit(route, bus, payload, owned);
 }
 
+/* Counts what enters a queue as a delivery is counted. */
+static bool may_enqueue(struct route *route, size_t bytes)
+{
+	const struct options *options = &route->plugin->options;
+	struct plan *plan = &route->router->plan;
+	plan->bytes += bytes;
+	if (plan->count + route->plugin->durable.intake.count >=
+	            (uint64_t)options->max_deliveries ||
+	    plan->bytes > (uint64_t)options->max_delivery_bytes)
+		route->over_limit = true;
+	return !route->over_limit;
+}
+
+/* Whether the target has not seen the event's key. */
+static bool is_new(struct route *route, struct rule_entry *entry,
+                   const struct sluice_target *target, struct sluice_str payload)
+{
+	char scope[2 * SLUICE_NAME_MAX + 2];
+	durable_now(route->plugin);
+	route_read_properties(route, sluice_deduplication_metadata(target->deduplication));
+	if (!may_read(route, sluice_deduplication_reads_payload(target->deduplication)))
+		return false;
+	snprintf(scope, sizeof scope, "%s/%.*s", entry->record->name, (int)target->id.len,
+	         target->id.data);
+	const struct deduplicate ask = { .deduplication = target->deduplication,
+		                         .event = &route->event,
+		                         .payload = payload,
+		                         .scope = sluice_str(scope) };
+	enum enqueue_result result = deduplicate(route->plugin, &ask);
+	route->no_memory |= result == ENQUEUE_NO_MEMORY;
+	return result == ENQUEUE_DONE;
+}
+
+/* Whether the delivery to router.topic is put off, or has failed, so that nothing is left to do. */
+static bool deliver_later(struct route *route, struct rule_entry *entry,
+                          const struct sluice_target *target, const struct sluice_vars *vars,
+                          struct sluice_str payload)
+{
+	struct sluice_error error;
+	struct delayed delayed = { .target = target,
+		                   .vars = vars,
+		                   .topic = sluice_buffer_str(&route->router->topic),
+		                   .payload = payload };
+	durable_now(route->plugin);
+	route_read_properties(route, sluice_delay_metadata(target->delay));
+	if (!may_read(route, sluice_delay_reads_payload(target->delay)))
+		return true;
+	if (sluice_delay_of(target->delay, &route->event, &delayed.delay_ms, &error) != SLUICE_OK) {
+		target_failed(route, entry, target, "bad-delay", error.message);
+		return true;
+	}
+	if (delayed.delay_ms == 0)
+		return false;
+	if (may_enqueue(route, payload.len) && !delay_topic(route, &delayed))
+		route->no_memory = true;
+	return true;
+}
+
 static void deliver(struct route *route, struct rule_entry *entry,
                     const struct sluice_target *target, const struct sluice_vars *vars)
 {
@@ -149,25 +209,18 @@ static void deliver(struct route *route, struct rule_entry *entry,
 	}
 	if (target->transform && !transform(route, entry, target, vars))
 		return;
+	struct sluice_str payload =
+	        target->transform ? sluice_buffer_str(&router->transformed) : route->event.payload;
+	if (target->deduplication && !is_new(route, entry, target, payload))
+		return;
+	if (target->delay && deliver_later(route, entry, target, vars, payload))
+		return;
 	enum plan_result result =
 	        plan_add(&router->plan, &route->plugin->options, entry, target,
 	                 sluice_buffer_str(&router->topic),
 	                 target->transform ? &router->transformed : NULL, route->event.payload);
 	route->over_limit |= result == PLAN_OVER_LIMIT;
 	route->no_memory |= result == PLAN_NO_MEMORY;
-}
-
-/* Counts what enters a queue as a delivery is counted. */
-static bool may_enqueue(struct route *route, size_t bytes)
-{
-	const struct options *options = &route->plugin->options;
-	struct plan *plan = &route->router->plan;
-	plan->bytes += bytes;
-	if (plan->count + route->plugin->durable.intake.count >=
-	            (uint64_t)options->max_deliveries ||
-	    plan->bytes > (uint64_t)options->max_delivery_bytes)
-		route->over_limit = true;
-	return !route->over_limit;
 }
 
 static void enter_queue(struct route *route, struct rule_entry *entry,
@@ -195,6 +248,8 @@ static void enter_queue(struct route *route, struct rule_entry *entry,
 		return;
 	}
 	if (!may_enqueue(route, entering.payload.len))
+		return;
+	if (target->deduplication && !is_new(route, entry, target, entering.payload))
 		return;
 	if (target->delay && sluice_delay_of(target->delay, &route->event, &entering.delay_ms,
 	                                     &error) != SLUICE_OK) {

@@ -122,8 +122,10 @@ def test_it_works_from_a_shell_alone(jobs):
     assert numbers(jobs)["acknowledged"] == 2
 
 
-def test_a_bare_subscriber_is_served(jobs, version):
-    put(jobs, count=30)
+def test_a_bare_subscriber_is_served(broker, version):
+    broker.put_queue("jobs", visibility_timeout_s=3)
+    put(broker, count=30)
+    jobs = broker
     client = jobs.client(version=version)
     client.subscribe("queues/jobs/out/+", qos=1)
     done = set()
