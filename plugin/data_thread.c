@@ -393,6 +393,7 @@ static void update_numbers(struct data_thread *thread)
 {
 	counter_set(&thread->numbers->journal_lag, sluice_journal_lag_bytes(thread->journal));
 	counter_set(&thread->numbers->journal_bytes, sluice_journal_disk_bytes(thread->journal));
+	counter_set(&thread->numbers->data_bytes, sluice_data_bytes(thread->data));
 }
 
 static void answer(struct data_thread *thread, struct data_message *message)

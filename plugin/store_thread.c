@@ -278,6 +278,7 @@ void store_thread_destroy(struct store_thread *thread, struct garbage *garbage)
 		control_tap_free(thread, thread->taps);
 	registry_finish(&thread->registry);
 	sluice_store_close(thread->store);
+	sluice_data_close(thread->data);
 	if (thread->wake_fd >= 0)
 		close(thread->wake_fd);
 	free(thread);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "registry.h"
+#include "sluice_store/data.h"
 #include "sluice_store/store.h"
 #include "threads.h"
 
@@ -20,6 +21,7 @@ struct session;
 struct store_thread {
 	struct plugin *plugin;      /* its rings, metrics and options */
 	struct sluice_store *store; /* NULL while it can't be opened */
+	struct sluice_data *data;   /* to look only: the data thread writes it; see call_data */
 	struct registry registry;
 	struct tap *taps; /* that have not come back */
 	size_t tap_count;

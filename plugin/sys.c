@@ -102,8 +102,36 @@ static void send_totals(struct plugin *plugin)
 	send_number("callback/max_us", histogram_max(&metrics->callback_ns) / 1000);
 	send_number("callback/p50_us", histogram_percentile(&metrics->callback_ns, 0.5) / 1000);
 	send_number("callback/p99_us", histogram_percentile(&metrics->callback_ns, 0.99) / 1000);
+	send_number("journal/lag_bytes", counter_get(&plugin->durable.numbers.journal_lag));
+	send_number("journal/bytes", counter_get(&plugin->durable.numbers.journal_bytes));
+	send_number("data/bytes", counter_get(&plugin->durable.numbers.data_bytes));
+	send_number("no_room", counter_get(&plugin->durable.no_room));
+	send_text(PREFIX "data/state", sluice_status_name((enum sluice_status)counter_get(
+	                                       &plugin->durable.numbers.state)));
 	send_text(PREFIX "store/state",
 	          sluice_status_name((enum sluice_status)counter_get(&metrics->store_state)));
+}
+
+static void send_queue(const struct queue *queue)
+{
+	const struct queue_numbers *numbers = queue->numbers;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} all[] = {
+		{ "depth", counter_get(&numbers->ready) },
+		{ "in_flight", counter_get(&numbers->in_flight) },
+		{ "delayed", counter_get(&numbers->delayed) },
+		{ "oldest_age_s", queue_oldest_age_s(queue) },
+		{ "acknowledged", counter_get(&numbers->acknowledged) },
+		{ "redelivered", counter_get(&numbers->redelivered) },
+		{ "dead", counter_get(&numbers->dead) },
+	};
+	char name[SLUICE_NAME_MAX + 32];
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		snprintf(name, sizeof name, "queues/%s/%s", queue->name, all[i].name);
+		send_number(name, all[i].value);
+	}
 }
 
 void sys_tick(struct plugin *plugin, int64_t now_ms)
@@ -115,6 +143,9 @@ void sys_tick(struct plugin *plugin, int64_t now_ms)
 		sys->next_ms = now_ms + plugin->options.sys_interval_s * 1000;
 		sys->at = 0;
 		send_totals(plugin);
+		for (const struct queue *queue = plugin->durable.queues.first; queue;
+		     queue = queue->next)
+			send_queue(queue);
 	}
 	for (size_t i = 0; i < RULES_PER_TICK && sys->at < sys->rule_count; i++)
 		send_rule(sys->rules[sys->at++]);

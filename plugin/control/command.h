@@ -71,6 +71,13 @@ int64_t call_integer(const struct command_call *call, const char *name, int64_t 
 enum sluice_status call_store(const struct command_call *call, struct sluice_store **store,
                               struct sluice_error *error);
 
+/*
+ * The durable state, to look at, by a connection of the store's thread's own; SLUICE_ERR_NOT_FOUND while
+ * there is none. What happened in the last milliseconds may not be in it.
+ */
+enum sluice_status call_data(const struct command_call *call, struct sluice_data **data,
+                             struct sluice_error *error);
+
 /* Puts what was committed in force; then the command's answer may be sent. */
 void call_in_force(const struct command_call *call);
 
@@ -95,6 +102,7 @@ extern const struct command command_put_rule, command_get_rule, command_list_rul
         command_get_queue, command_list_queues, command_delete_queue, command_test_pattern,
         command_explain, command_tap, command_untap, command_import_begin, command_import_part,
         command_import_commit, command_import_abort, command_export_begin, command_export_part,
-        command_get_status, command_purge_queue, command_redrive_queue, command_get_queue_status;
+        command_get_status, command_purge_queue, command_redrive_queue, command_get_queue_status,
+        command_peek_queue;
 
 #endif

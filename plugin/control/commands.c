@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "plugin.h"
 
 static const struct command *const commands[] = {
 	&command_put_rule,      &command_get_rule,         &command_list_rules,
@@ -15,7 +16,7 @@ static const struct command *const commands[] = {
 	&command_untap,         &command_import_begin,     &command_import_part,
 	&command_import_commit, &command_import_abort,     &command_export_begin,
 	&command_export_part,   &command_get_status,       &command_purge_queue,
-	&command_redrive_queue, &command_get_queue_status,
+	&command_redrive_queue, &command_get_queue_status, &command_peek_queue,
 };
 
 const struct command *command_find(struct sluice_str name)
@@ -59,6 +60,18 @@ enum sluice_status call_store(const struct command_call *call, struct sluice_sto
 		return SLUICE_OK;
 	return sluice_error_set(error, SLUICE_ERR_IO, SIZE_MAX, NULL,
 	                        "the store can't be opened; the broker's log says why");
+}
+
+enum sluice_status call_data(const struct command_call *call, struct sluice_data **data,
+                             struct sluice_error *error)
+{
+	struct store_thread *thread = call->thread;
+	enum sluice_status status = SLUICE_OK;
+	if (!thread->data)
+		status = sluice_data_open(thread->plugin->options.data_file, SLUICE_DATA_READ_ONLY,
+		                          &thread->data, error);
+	*data = thread->data;
+	return status;
 }
 
 void call_in_force(const struct command_call *call)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "event.h"
 
+#include <stdlib.h>
+
+#include "sluice/base64.h"
+#include "text.h"
+
 struct sluice_str call_text(const struct sluice_json *json)
 {
 	return json->type == SLUICE_JSON_STRING ? json->string : json->raw;
@@ -20,4 +25,37 @@ enum sluice_status call_event(const struct command_call *call, struct sluice_eve
 	*event = SLUICE_EVENT_INIT;
 	event->payload = call_text(json);
 	return SLUICE_OK;
+}
+
+static void write_base64(struct sluice_buffer *out, struct sluice_str data)
+{
+	size_t len = sluice_base64_length(data.len);
+	char *text = malloc(len + 1);
+	if (text) {
+		sluice_base64_encode(data, text);
+		sluice_buffer_append(out, text, len);
+	} else {
+		out->failed = true;
+	}
+	free(text);
+}
+
+/* A payload that was cut may end within a character: up to three bytes are no fault then. */
+static bool is_text(struct sluice_str payload, bool cut)
+{
+	size_t good = sluice_text_utf8_length(payload);
+	return good == payload.len || (cut && payload.len - good < 4);
+}
+
+void data_payload(struct sluice_buffer *out, struct sluice_str payload, bool cut)
+{
+	if (is_text(payload, cut)) {
+		payload.len = sluice_text_utf8_length(payload);
+		data_string(out, "payload", payload);
+	} else {
+		data_key(out, "payload_base64");
+		sluice_buffer_append(out, "\"", 1);
+		write_base64(out, payload);
+		sluice_buffer_append(out, "\"", 1);
+	}
 }

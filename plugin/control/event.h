@@ -16,4 +16,7 @@ enum sluice_status call_event(const struct command_call *call, struct sluice_eve
 /* JSON text given as a value or as a string: the text. */
 struct sluice_str call_text(const struct sluice_json *json);
 
+/* A payload as the member "payload", when it is text, else "payload_base64". `cut`: there was more. */
+void data_payload(struct sluice_buffer *out, struct sluice_str payload, bool cut);
+
 #endif

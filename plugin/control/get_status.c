@@ -37,6 +37,31 @@ static void write_store(struct command_call *call)
 	sluice_buffer_append(data, "}", 1);
 }
 
+/* What is durable, once something is. */
+static void write_durable(struct sluice_buffer *data, struct plugin *plugin)
+{
+	const struct durable *durable = &plugin->durable;
+	const struct data_numbers *numbers = &durable->numbers;
+	const struct {
+		const char *name;
+		const counter *value;
+	} all[] = {
+		{ "journal_lag_bytes", &numbers->journal_lag },
+		{ "journal_bytes", &numbers->journal_bytes },
+		{ "data_bytes", &numbers->data_bytes },
+		{ "no_room", &durable->no_room },
+		{ "bad_requests", &durable->bad_requests },
+	};
+	data_key(data, "durable");
+	sluice_buffer_append(data, "{", 1);
+	data_string(
+	        data, "state",
+	        sluice_str(sluice_status_name((enum sluice_status)counter_get(&numbers->state))));
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		data_integer(data, all[i].name, (int64_t)counter_get(all[i].value));
+	sluice_buffer_append(data, "}", 1);
+}
+
 static void write_totals(struct sluice_buffer *data, const struct plugin *plugin)
 {
 	const struct metrics *metrics = &plugin->metrics;
@@ -121,6 +146,7 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 	                     broker_compat_version(&plugin->compat),
 	                     (long long)(clock_monotonic_ms() - plugin->start_ms) / 1000);
 	write_store(call);
+	write_durable(data, plugin);
 	write_totals(data, plugin);
 	if (call_bool(call, "rules", false))
 		status = write_rules(call, error);

@@ -170,26 +170,6 @@ void control_tap_free(struct store_thread *thread, struct tap *tap)
 
 /* --- what a tap shows --- */
 
-static void write_base64(struct sluice_buffer *out, struct sluice_str data)
-{
-	size_t len = sluice_base64_length(data.len);
-	char *text = malloc(len + 1);
-	if (text) {
-		sluice_base64_encode(data, text);
-		sluice_buffer_append(out, text, len);
-	} else {
-		out->failed = true;
-	}
-	free(text);
-}
-
-/* A payload that was cut may end within a character: up to three bytes are no fault then. */
-static bool is_text(struct sluice_str payload, bool cut)
-{
-	size_t good = sluice_text_utf8_length(payload);
-	return good == payload.len || (cut && payload.len - good < 4);
-}
-
 static void write_tapped(const struct tapped_message *tapped, struct sluice_buffer *out)
 {
 	const char *at = tapped->bytes;
@@ -213,15 +193,7 @@ static void write_tapped(const struct tapped_message *tapped, struct sluice_buff
 	data_bool(out, "retain", tapped->retain == 1);
 	if (tapped->rule[0] != '\0')
 		data_string(out, "rule", sluice_str(tapped->rule));
-	if (is_text(payload, cut)) {
-		payload.len = sluice_text_utf8_length(payload);
-		data_string(out, "payload", payload);
-	} else {
-		data_key(out, "payload_base64");
-		sluice_buffer_append(out, "\"", 1);
-		write_base64(out, payload);
-		sluice_buffer_append(out, "\"", 1);
-	}
+	data_payload(out, payload, cut);
 	if (cut)
 		data_integer(out, "payload_bytes", (int64_t)tapped->payload_bytes);
 	data_integer(out, "left_out", (int64_t)tapped->left_out);

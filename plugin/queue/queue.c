@@ -433,3 +433,10 @@ void queue_update_gauges(struct queue *queue)
 	int64_t oldest_ms = first ? ((const struct queued *)first)->record.enqueued_ms : 0;
 	counter_set(&queue->numbers->oldest_ms, (uint64_t)oldest_ms);
 }
+
+uint64_t queue_oldest_age_s(const struct queue *queue)
+{
+	int64_t oldest_ms = (int64_t)counter_get(&queue->numbers->oldest_ms);
+	int64_t age_ms = queue->all->real_ms - oldest_ms;
+	return oldest_ms == 0 || age_ms < 0 ? 0 : (uint64_t)age_ms / 1000;
+}

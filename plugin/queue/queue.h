@@ -204,6 +204,9 @@ void queue_tick(struct queue *queue);
 /* When a tick has something to do next, monotonic ms; INT64_MAX = never. */
 int64_t queue_next_ms(const struct queue *queue);
 
+/* How long the oldest that is ready has been there; 0 when there is none. */
+uint64_t queue_oldest_age_s(const struct queue *queue);
+
 /* False when the journal has no room. */
 bool queue_purge(struct queue *queue);
 
