@@ -8,7 +8,7 @@
  *
  * An entry is either a message that is new, or what is to become of one that SQLite has (`stored`).
  * What is not there in memory is looked for in SQLite, so that both give one answer. A message whose
- * id is not above all that were committed before may be in SQLite already (a batch that is applied
+ * id is not above all that were written before may be in SQLite already (a batch that is applied
  * again): such a one is never held as new.
  */
 #ifndef DATA_INTERNAL_H
@@ -132,6 +132,7 @@ struct sluice_data {
 	uint64_t position;
 	uint64_t last_id;      /* with what the batch brought */
 	uint64_t committed_id; /* the last one at the last commit */
+	uint64_t stored_id;    /* what has an id above this one is not in SQLite */
 	bool in_batch;
 	int64_t next_block; /* -1 = not known */
 	struct data_name *names[DATA_NAME_BUCKETS];
