@@ -102,10 +102,10 @@ enum sluice_status data_read_end(struct sluice_data *data, int rc, struct sluice
  * The entry of a message in memory, when it is in that queue. What was noted for a message of that id
  * in another queue is settled first: SQLite knows whether it is there, and what comes now may be true.
  */
-static int find_held(struct sluice_data *data, const struct data_name *queue, uint64_t id,
-                     struct data_entry **entry)
+static int find_pending(struct sluice_data *data, const struct data_name *queue, uint64_t id,
+                        struct data_entry **entry)
 {
-	*entry = data_held(data, id);
+	*entry = data_pending(data, id);
 	if (!*entry || (*entry)->queue == queue)
 		return SQLITE_OK;
 	int rc = (*entry)->stored ? settle_one(data, *entry) : SQLITE_OK;
@@ -117,7 +117,7 @@ static int find_held(struct sluice_data *data, const struct data_name *queue, ui
  * may have is settled, see above. */
 static int find_new(struct sluice_data *data, uint64_t id, bool *there)
 {
-	struct data_entry *entry = data_held(data, id);
+	struct data_entry *entry = data_pending(data, id);
 	*there = entry && !entry->stored;
 	return entry && entry->stored ? settle_one(data, entry) : SQLITE_OK;
 }
@@ -143,21 +143,21 @@ static int change(struct sluice_data *data, const struct sluice_record *record,
                   struct data_name *queue)
 {
 	struct data_entry *entry;
-	int rc = find_held(data, queue, record->id, &entry);
+	int rc = find_pending(data, queue, record->id, &entry);
 	if (rc != SQLITE_OK)
 		return rc;
-	if (!entry && data_held(data, record->id))
+	if (!entry && data_pending(data, record->id))
 		return SQLITE_OK; /* it is in another queue */
 	if (!entry)
 		entry = data_hold_change(data, record->id, queue);
-	return entry && data_change_held(data, entry, record) ? SQLITE_OK : SQLITE_NOMEM;
+	return entry && data_change_pending(data, entry, record) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static int acknowledge(struct sluice_data *data, const struct sluice_record *record,
                        struct data_name *queue)
 {
 	struct data_entry *entry;
-	int rc = find_held(data, queue, record->id, &entry);
+	int rc = find_pending(data, queue, record->id, &entry);
 	if (rc != SQLITE_OK)
 		return rc;
 	bool stored = !entry || entry->stored;
@@ -179,13 +179,13 @@ static int move(struct sluice_data *data, const struct sluice_record *record,
 		return acknowledge(data, record, queue);
 	struct data_entry *entry = NULL;
 	if (rc == SQLITE_OK)
-		rc = find_held(data, queue, record->id, &entry);
+		rc = find_pending(data, queue, record->id, &entry);
 	if (rc != SQLITE_OK)
 		return rc;
 	if (entry && !entry->stored && record->new_id > data->stored_id) {
-		if (!data_change_held(data, entry, record))
+		if (!data_change_pending(data, entry, record))
 			return SQLITE_NOMEM;
-		data_rename_held(data, entry, record->new_id, to);
+		data_rename_pending(data, entry, record->new_id, to);
 		return SQLITE_OK;
 	}
 	if (entry)

@@ -185,18 +185,18 @@ enum sluice_status data_read_end(struct sluice_data *data, int rc, struct sluice
 
 /* --- data_memory.c --- */
 
-struct data_entry *data_held(struct sluice_data *data, uint64_t id);
+struct data_entry *data_pending(struct sluice_data *data, uint64_t id);
 /* Takes a message into memory; NULL when out of memory. */
 struct data_entry *data_hold(struct sluice_data *data, const struct sluice_record *record,
                              struct data_name *queue);
 /* Notes what is to become of a message that SQLite may have. */
 struct data_entry *data_hold_change(struct sluice_data *data, uint64_t id, struct data_name *queue);
 /* Makes it what the record (LEASE, RELEASE, MOVE) says; false when out of memory. */
-bool data_change_held(struct sluice_data *data, struct data_entry *entry,
-                      const struct sluice_record *record);
+bool data_change_pending(struct sluice_data *data, struct data_entry *entry,
+                         const struct sluice_record *record);
 /* Gives it another id and queue. */
-void data_rename_held(struct sluice_data *data, struct data_entry *entry, uint64_t id,
-                      struct data_name *queue);
+void data_rename_pending(struct sluice_data *data, struct data_entry *entry, uint64_t id,
+                         struct data_name *queue);
 void data_drop(struct sluice_data *data, struct data_entry *entry);
 void data_drop_all(struct sluice_data *data);
 

@@ -95,7 +95,7 @@ enum sluice_status sluice_data_ready(struct sluice_data *data, struct sluice_str
 }
 
 enum sluice_status sluice_data_held(struct sluice_data *data, struct sluice_str queue,
-                                      sluice_data_row_fn fn, void *arg, struct sluice_error *error)
+                                    sluice_data_row_fn fn, void *arg, struct sluice_error *error)
 {
 	return read_queue(data, DATA_HELD, queue, 0, 0, 0, fn, arg, error);
 }

@@ -91,7 +91,7 @@ static enum sluice_status read_all(struct sluice_data *data, struct sluice_error
 	size_t bytes = 0;
 	enum sluice_status status;
 	if ((status = sluice_data_ready(data, SLUICE_STR("a"), 0, 9, 0, look, &bytes, error)) ||
-	    (status = sluice_data_leased(data, SLUICE_STR("a"), look, &bytes, error)) ||
+	    (status = sluice_data_held(data, SLUICE_STR("a"), look, &bytes, error)) ||
 	    (status = sluice_data_peek(data, SLUICE_STR("b"), 0, 9, look, &bytes, error)) ||
 	    (status = sluice_data_count(data, SLUICE_STR("a"), &counts, error)) ||
 	    (status = sluice_data_queues(data, look_at_name, &bytes, error)) ||
@@ -155,7 +155,7 @@ static void dump(struct place *place, char *text, size_t size)
 	        " UNION ALL SELECT 'entry ' || n.name || ' ' || state || ' ' || e.id || ' ' ||"
 	        " length(m.payload) || ifnull(reason, '') || ifnull(worker, '') FROM entries e"
 	        " JOIN names n ON n.number = queue LEFT JOIN messages m ON m.id = e.id"
-	        " UNION ALL SELECT 'queue ' || n.name || ' ' || ready || leased || parked || ' ' ||"
+	        " UNION ALL SELECT 'queue ' || n.name || ' ' || ready || held || parked || ' ' ||"
 	        " bytes FROM queues JOIN names n ON n.number = queue"
 	        " UNION ALL SELECT 'event ' || id FROM archive"
 	        " UNION ALL SELECT 'block ' || block || ' ' || events FROM archive_blocks"
@@ -167,13 +167,13 @@ static void dump(struct place *place, char *text, size_t size)
 	sqlite3_stmt *stmt;
 	text[0] = 0;
 	assert_int_equal(sqlite3_open_v2(place->db, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	if (sqlite3_prepare_v2(db, query, -1, &stmt, NULL) == SQLITE_OK) {
-		while (sqlite3_step(stmt) == SQLITE_ROW) {
-			size_t len = strlen(text);
-			snprintf(text + len, size - len, "%s\n", sqlite3_column_text(stmt, 0));
-		}
-		assert_non_null(strstr(text, "ok\n"));
+	if (sqlite3_prepare_v2(db, query, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		size_t len = strlen(text);
+		snprintf(text + len, size - len, "%s\n", sqlite3_column_text(stmt, 0));
 	}
+	assert_non_null(strstr(text, "ok\n"));
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);
 }

@@ -21,7 +21,7 @@ static const char *const bus_names[BUSES] = { "default", "other" };
 struct model_message {
 	uint64_t id;
 	int queue;
-	enum { READY, LEASED, PARKED } state;
+	enum { READY, HELD, PARKED } state;
 	size_t len;
 	uint32_t attempts;
 	int64_t enqueued_ms, due_ms, deadline_ms;
@@ -119,7 +119,7 @@ static void model_move(struct model *model, struct model_message *message, const
 static void model_change(struct model_message *message, const struct step *step)
 {
 	bool leased = step->kind == SLUICE_RECORD_LEASE;
-	message->state = leased ? LEASED : step->parked ? PARKED : READY;
+	message->state = !leased && step->parked ? PARKED : HELD;
 	message->attempts = step->attempts;
 	message->deadline_ms = leased ? step->deadline_ms : 0;
 	message->due_ms = leased ? 0 : step->due_ms;
@@ -239,8 +239,8 @@ static void compare_list(struct model *model, struct sluice_data *data, int queu
 			put_message(&expected, &model->messages[i]);
 	if (state == READY)
 		assert_ok(sluice_data_ready(data, name, 0, 0, 0, collect, &got, &error), error);
-	else if (state == LEASED)
-		assert_ok(sluice_data_leased(data, name, collect, &got, &error), error);
+	else if (state == HELD)
+		assert_ok(sluice_data_held(data, name, collect, &got, &error), error);
 	else
 		assert_ok(sluice_data_peek(data, name, 0, 0, collect, &got, &error), error);
 	if (!sluice_str_equal(sluice_buffer_str(&expected), sluice_buffer_str(&got)))
@@ -301,9 +301,9 @@ static void compare(struct model *model, struct sluice_data *data)
 			bytes += message->len;
 		}
 		compare_list(model, data, queue, READY);
-		compare_list(model, data, queue, LEASED);
+		compare_list(model, data, queue, HELD);
 		compare_list(model, data, queue, -1);
-		counts_are(data, queue_names[queue], counts[READY], counts[LEASED], counts[PARKED],
+		counts_are(data, queue_names[queue], counts[READY], counts[HELD], counts[PARKED],
 		           bytes);
 	}
 	assert_int_equal(sluice_data_next_due(data), next_due);
