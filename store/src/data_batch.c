@@ -15,7 +15,7 @@ static void undo(struct sluice_data *data)
 		data_run(data, DATA_ROLLBACK);
 	data_drop_all(data);
 	data_forget_names(data);
-	data->last_id = data->committed_id;
+	data->last_id = data->stored_id = data->committed_id;
 	data->in_batch = false;
 }
 
@@ -52,6 +52,7 @@ enum sluice_status sluice_data_begin(struct sluice_data *data, struct sluice_err
 /* Writes what is held in memory. */
 static int settle(struct sluice_data *data)
 {
+	data->stored_id = data->last_id;
 	while (data->first) {
 		int rc = data_write_entry(data, data->first);
 		if (rc != SQLITE_OK)
@@ -63,6 +64,8 @@ static int settle(struct sluice_data *data)
 
 static int settle_one(struct sluice_data *data, struct data_entry *entry)
 {
+	uint64_t id = entry->record.id;
+	data->stored_id = !entry->stored && id > data->stored_id ? id : data->stored_id;
 	int rc = data_write_entry(data, entry);
 	data_drop(data, entry);
 	return rc;
@@ -87,28 +90,49 @@ enum sluice_status data_read_end(struct sluice_data *data, int rc, struct sluice
 	enum sluice_status status = data_fault(data, rc, "can't be read", error);
 	if (!data->in_batch && !sqlite3_get_autocommit(data->file.db))
 		data_run(data, DATA_ROLLBACK);
+	/* What came next would be committed by itself, without what was before it. */
+	if (data->in_batch && sqlite3_get_autocommit(data->file.db))
+		undo(data);
 	return status;
 }
 
 /* --- records --- */
 
-/* The entry of a message in memory, when it is in that queue. */
-static struct data_entry *held_in(struct sluice_data *data, const struct data_name *queue,
-                                  uint64_t id)
+/*
+ * The entry of a message in memory, when it is in that queue. What was noted for a message of that id
+ * in another queue is settled first: SQLite knows whether it is there, and what comes now may be true.
+ */
+static int find_pending(struct sluice_data *data, const struct data_name *queue, uint64_t id,
+                        struct data_entry **entry)
 {
-	struct data_entry *entry = data_held(data, id);
-	return entry && entry->queue == queue ? entry : NULL;
+	*entry = data_pending(data, id);
+	if (!*entry || (*entry)->queue == queue)
+		return SQLITE_OK;
+	int rc = (*entry)->stored ? settle_one(data, *entry) : SQLITE_OK;
+	*entry = NULL;
+	return rc;
+}
+
+/* Whether a message of that id is held that came within the batch. What was noted for one that SQLite
+ * may have is settled, see above. */
+static int find_new(struct sluice_data *data, uint64_t id, bool *there)
+{
+	struct data_entry *entry = data_pending(data, id);
+	*there = entry && !entry->stored;
+	return entry && entry->stored ? settle_one(data, entry) : SQLITE_OK;
 }
 
 static int enqueue(struct sluice_data *data, const struct sluice_record *record,
                    struct data_name *queue)
 {
-	if (data_held(data, record->id))
-		return SQLITE_OK;
+	bool there;
+	int rc = find_new(data, record->id, &there);
+	if (rc != SQLITE_OK || there)
+		return rc;
 	struct data_entry *entry = data_hold(data, record, queue);
 	if (!entry)
 		return SQLITE_NOMEM;
-	if (record->id <= data->committed_id || entry->bytes > DATA_LARGE_BYTES)
+	if (record->id <= data->stored_id || entry->bytes > DATA_LARGE_BYTES)
 		return settle_one(data, entry);
 	return SQLITE_OK;
 }
@@ -118,18 +142,24 @@ static int enqueue(struct sluice_data *data, const struct sluice_record *record,
 static int change(struct sluice_data *data, const struct sluice_record *record,
                   struct data_name *queue)
 {
-	struct data_entry *entry = data_held(data, record->id);
-	if (entry && entry->queue != queue)
-		return SQLITE_OK;
+	struct data_entry *entry;
+	int rc = find_pending(data, queue, record->id, &entry);
+	if (rc != SQLITE_OK)
+		return rc;
+	if (!entry && data_pending(data, record->id))
+		return SQLITE_OK; /* it is in another queue */
 	if (!entry)
 		entry = data_hold_change(data, record->id, queue);
-	return entry && data_change_held(data, entry, record) ? SQLITE_OK : SQLITE_NOMEM;
+	return entry && data_change_pending(data, entry, record) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
 static int acknowledge(struct sluice_data *data, const struct sluice_record *record,
                        struct data_name *queue)
 {
-	struct data_entry *entry = held_in(data, queue, record->id);
+	struct data_entry *entry;
+	int rc = find_pending(data, queue, record->id, &entry);
+	if (rc != SQLITE_OK)
+		return rc;
 	bool stored = !entry || entry->stored;
 	if (entry)
 		data_drop(data, entry);
@@ -143,13 +173,19 @@ static int move(struct sluice_data *data, const struct sluice_record *record,
 	int rc = data_name(data, record->to_queue, &to);
 	if (rc != SQLITE_OK)
 		return rc;
-	if (data_held(data, record->new_id)) /* it has arrived there already */
+	bool there;
+	rc = find_new(data, record->new_id, &there);
+	if (rc == SQLITE_OK && there) /* it has arrived there already */
 		return acknowledge(data, record, queue);
-	struct data_entry *entry = held_in(data, queue, record->id);
-	if (entry && !entry->stored && record->new_id > data->committed_id) {
-		if (!data_change_held(data, entry, record))
+	struct data_entry *entry = NULL;
+	if (rc == SQLITE_OK)
+		rc = find_pending(data, queue, record->id, &entry);
+	if (rc != SQLITE_OK)
+		return rc;
+	if (entry && !entry->stored && record->new_id > data->stored_id) {
+		if (!data_change_pending(data, entry, record))
 			return SQLITE_NOMEM;
-		data_rename_held(data, entry, record->new_id, to);
+		data_rename_pending(data, entry, record->new_id, to);
 		return SQLITE_OK;
 	}
 	if (entry)
@@ -254,7 +290,7 @@ enum sluice_status sluice_data_commit(struct sluice_data *data, uint64_t positio
 		return status;
 	data->in_batch = false;
 	data->position = position;
-	data->committed_id = data->last_id;
+	data->committed_id = data->stored_id = data->last_id;
 	return SLUICE_OK;
 }
 

@@ -8,7 +8,7 @@
  *
  * An entry is either a message that is new, or what is to become of one that SQLite has (`stored`).
  * What is not there in memory is looked for in SQLite, so that both give one answer. A message whose
- * id is not above all that were committed before may be in SQLite already (a batch that is applied
+ * id is not above all that were written before may be in SQLite already (a batch that is applied
  * again): such a one is never held as new.
  */
 #ifndef DATA_INTERNAL_H
@@ -132,6 +132,7 @@ struct sluice_data {
 	uint64_t position;
 	uint64_t last_id;      /* with what the batch brought */
 	uint64_t committed_id; /* the last one at the last commit */
+	uint64_t stored_id;    /* what has an id above this one is not in SQLite */
 	bool in_batch;
 	int64_t next_block; /* -1 = not known */
 	struct data_name *names[DATA_NAME_BUCKETS];
@@ -184,18 +185,18 @@ enum sluice_status data_read_end(struct sluice_data *data, int rc, struct sluice
 
 /* --- data_memory.c --- */
 
-struct data_entry *data_held(struct sluice_data *data, uint64_t id);
+struct data_entry *data_pending(struct sluice_data *data, uint64_t id);
 /* Takes a message into memory; NULL when out of memory. */
 struct data_entry *data_hold(struct sluice_data *data, const struct sluice_record *record,
                              struct data_name *queue);
 /* Notes what is to become of a message that SQLite may have. */
 struct data_entry *data_hold_change(struct sluice_data *data, uint64_t id, struct data_name *queue);
 /* Makes it what the record (LEASE, RELEASE, MOVE) says; false when out of memory. */
-bool data_change_held(struct sluice_data *data, struct data_entry *entry,
-                      const struct sluice_record *record);
+bool data_change_pending(struct sluice_data *data, struct data_entry *entry,
+                         const struct sluice_record *record);
 /* Gives it another id and queue. */
-void data_rename_held(struct sluice_data *data, struct data_entry *entry, uint64_t id,
-                      struct data_name *queue);
+void data_rename_pending(struct sluice_data *data, struct data_entry *entry, uint64_t id,
+                         struct data_name *queue);
 void data_drop(struct sluice_data *data, struct data_entry *entry);
 void data_drop_all(struct sluice_data *data);
 

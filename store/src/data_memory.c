@@ -12,7 +12,7 @@ static struct data_entry **bucket_of(struct sluice_data *data, uint64_t id)
 	return &data->entries[id & (DATA_BUCKETS - 1)];
 }
 
-struct data_entry *data_held(struct sluice_data *data, uint64_t id)
+struct data_entry *data_pending(struct sluice_data *data, uint64_t id)
 {
 	struct data_entry *entry = *bucket_of(data, id);
 	while (entry && entry->record.id != id)
@@ -147,8 +147,8 @@ struct data_entry *data_hold_change(struct sluice_data *data, uint64_t id, struc
 	return entry;
 }
 
-bool data_change_held(struct sluice_data *data, struct data_entry *entry,
-                      const struct sluice_record *record)
+bool data_change_pending(struct sluice_data *data, struct data_entry *entry,
+                         const struct sluice_record *record)
 {
 	struct sluice_record *held = &entry->record, notes = *held;
 	notes.worker = record->kind == SLUICE_RECORD_LEASE ? record->worker
@@ -184,8 +184,8 @@ bool data_change_held(struct sluice_data *data, struct data_entry *entry,
 	return true;
 }
 
-void data_rename_held(struct sluice_data *data, struct data_entry *entry, uint64_t id,
-                      struct data_name *queue)
+void data_rename_pending(struct sluice_data *data, struct data_entry *entry, uint64_t id,
+                         struct data_name *queue)
 {
 	unlink_entry(data, entry);
 	entry->record.id = id;

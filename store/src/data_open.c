@@ -44,7 +44,7 @@ static enum sluice_status open_file(struct sluice_data *data, unsigned flags,
 	int rc = configure(data, flags);
 	if (rc == SQLITE_OK)
 		rc = read_progress(data, &data->position, &data->last_id);
-	data->committed_id = data->last_id;
+	data->committed_id = data->stored_id = data->last_id;
 	return data_fault(data, rc, "can't be read", error);
 }
 

@@ -46,8 +46,7 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	[DATA_ENTRY_ADD] = "INSERT INTO entries (queue, state, id, bytes, attempts, due_ms,"
 	                   " deadline_ms, receipt, worker, reason)"
 	                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-	[DATA_ENTRY] = "SELECT state, bytes FROM entries"
-	               " WHERE queue = ?1 AND state IN (0, 1, 2) AND id = ?2",
+	[DATA_ENTRY] = "SELECT bytes FROM entries WHERE queue = ?1 AND state = ?2 AND id = ?3",
 	[DATA_ENTRY_SET] = "UPDATE entries SET state = ?4, attempts = ?5, due_ms = ?6,"
 	                   " deadline_ms = ?7, receipt = ?8, worker = ?9,"
 	                   " reason = ifnull(?10, reason)"

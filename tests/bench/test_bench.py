@@ -149,6 +149,14 @@ def test_memory_is_counted_and_given_back(programs):
     assert found["last_bytes"] < 2 * found["first_bytes"]
 
 
+def test_the_durable_state_is_measured_beside_a_bare_table(programs, tmp_path):
+    found = measure(programs / "data", "--folder", tmp_path, "--events", 2000, "--batch", 500)
+    assert found["events"] == 2000
+    assert found["plain"]["of_plain"] == 1
+    assert min(found[name]["per_second"] for name in ("plain", "come_go", "enqueue", "drain", "archive")) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_threads_take_turns_with_one_alone(programs, tmp_path):
     generate(tmp_path, "sensor", "mixed", 100, "--events", 50)
     found = measure(programs / "threads", *in_folder(tmp_path), "--threads", 2, "--seconds", 0.2)

@@ -93,7 +93,7 @@ static inline void collect_name(void *arg, struct sluice_str name)
 	} while (0)
 #define assert_ready(data, queue, expected)                                                        \
 	assert_tells(expected, sluice_data_ready, collect_message, data, sluice_str(queue), 0, 0, 0)
-#define assert_held(data, queue, expected)                                                       \
+#define assert_held(data, queue, expected)                                                         \
 	assert_tells(expected, sluice_data_held, collect_message, data, sluice_str(queue))
 #define assert_peek(data, queue, expected)                                                         \
 	assert_tells(expected, sluice_data_peek, collect_message, data, sluice_str(queue), 0, 0)
