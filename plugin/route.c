@@ -262,7 +262,12 @@ static void rule_matched(struct route *route, struct rule_entry *entry)
 			vars.id = sluice_str(event_id(route));
 			vars.time_ms = event_time(route);
 		}
-		if (target->kind == SLUICE_TARGET_BUS)
+		if (target->kind == SLUICE_TARGET_QUEUE)
+			target_failed(route, entry, target, "queues are not in force yet");
+		else if (target->delay || target->deduplication)
+			target_failed(route, entry, target,
+			              "delay_ms and deduplication are not in force yet");
+		else if (target->kind == SLUICE_TARGET_BUS)
 			chain(route, entry, target, &vars);
 		else
 			deliver(route, entry, target, &vars);

@@ -104,9 +104,10 @@ static enum sluice_status read_state(struct sluice_rule *rule, const struct slui
 static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluice_json *node,
                                     struct sluice_error *error)
 {
-	enum { NAME, BUS, STATE, DESCRIPTION, METRICS, PATTERN, TARGETS, MEMBERS };
-	static const char *const names[] = { "name",    "bus",     "state",   "description",
-		                             "metrics", "pattern", "targets", NULL };
+	enum { NAME, BUS, STATE, DESCRIPTION, METRICS, PATTERN, TARGETS, DEAD_LETTER, MEMBERS };
+	static const char *const names[] = { "name",        "bus",         "state",
+		                             "description", "metrics",     "pattern",
+		                             "targets",     "dead_letter", NULL };
 	const struct sluice_json *found[MEMBERS];
 	enum sluice_status status;
 
@@ -129,6 +130,7 @@ static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluic
 	    (status = sluice_member_string(found[DESCRIPTION], 0, SLUICE_DESCRIPTION_MAX,
 	                                   &rule->description, error)) ||
 	    (status = sluice_member_bool(found[METRICS], &rule->metrics, error)) ||
+	    (status = sluice_member_name(found[DEAD_LETTER], &rule->dead_letter, error)) ||
 	    (status = read_pattern(rule, found[PATTERN], error)))
 		return status;
 	return found[TARGETS] ? read_targets(rule, found[TARGETS], error) : SLUICE_OK;
@@ -146,7 +148,8 @@ static struct sluice_rule *keep(const struct sluice_rule *read)
 	size_t bytes = sizeof(*read) + alignof(max_align_t) +
 	               read->target_count * sizeof(*read->targets) + alignof(max_align_t) +
 	               string_bytes(read->name) + string_bytes(read->bus) +
-	               string_bytes(read->description) + string_bytes(read->pattern_text);
+	               string_bytes(read->description) + string_bytes(read->pattern_text) +
+	               string_bytes(read->dead_letter);
 	for (size_t i = 0; i < read->target_count; i++)
 		bytes += sluice_target_bytes(&read->targets[i]);
 
@@ -171,8 +174,10 @@ static struct sluice_rule *keep(const struct sluice_rule *read)
 	rule->bus = sluice_arena_str(arena, rule->bus);
 	rule->description = sluice_arena_str(arena, rule->description);
 	rule->pattern_text = sluice_arena_str(arena, rule->pattern_text);
+	rule->dead_letter = sluice_arena_str(arena, rule->dead_letter);
 	if (!rule->name.data || !rule->bus.data || !rule->pattern_text.data ||
-	    (read->description.data && !rule->description.data))
+	    (read->description.data && !rule->description.data) ||
+	    (read->dead_letter.data && !rule->dead_letter.data))
 		goto error;
 	return rule;
 
@@ -257,6 +262,10 @@ void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf
 	}
 	if (rule->metrics)
 		sluice_buffer_append_text(buf, ",\"metrics\":true");
+	if (rule->dead_letter.data) {
+		sluice_buffer_append_text(buf, ",\"dead_letter\":");
+		sluice_json_write_string(buf, rule->dead_letter);
+	}
 	sluice_buffer_append_text(buf, ",\"pattern\":");
 	sluice_json_write_compact(buf, rule->pattern_text);
 	sluice_buffer_append_text(buf, ",\"targets\":[");

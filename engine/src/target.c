@@ -2,6 +2,7 @@
 #include "target.h"
 
 #include "arena.h"
+#include "sluice/delivery.h"
 #include "sluice/members.h"
 #include "sluice/suggest.h"
 #include "topic_template.h"
@@ -20,6 +21,8 @@ enum member {
 	PROPERTIES,
 	EXPIRY,
 	CONTENT_TYPE,
+	DELAY,
+	DEDUPLICATION,
 	INPUT_PATH,
 	INPUT,
 	INPUT_TRANSFORMER,
@@ -37,6 +40,8 @@ static const char *const names[] = { "id",
 	                             "properties",
 	                             "expiry_s",
 	                             "content_type",
+	                             "delay_ms",
+	                             "deduplication",
 	                             "input_path",
 	                             "input",
 	                             "input_transformer",
@@ -172,17 +177,72 @@ static enum sluice_status read_transform(struct sluice_target *target,
 	return SLUICE_OK;
 }
 
+/* Which members may stand beside `id` and the one that says what the target is. */
+static const bool for_bus[MEMBERS] = {
+	[ID] = true, [BUS] = true, [INPUT_PATH] = true, [INPUT] = true, [INPUT_TRANSFORMER] = true
+};
+static const bool for_queue[MEMBERS] = { [ID] = true,
+	                                 [QUEUE] = true,
+	                                 [CONTENT_TYPE] = true,
+	                                 [DELAY] = true,
+	                                 [DEDUPLICATION] = true,
+	                                 [INPUT_PATH] = true,
+	                                 [INPUT] = true,
+	                                 [INPUT_TRANSFORMER] = true };
+
+static enum sluice_status check_members(const struct sluice_json *const *found, const bool *allowed,
+                                        const char *what, struct sluice_error *error)
+{
+	for (size_t i = 0; i < MEMBERS; i++)
+		if (found[i] && !allowed[i])
+			return sluice_json_error(found[i], error, SLUICE_ERR_INVALID,
+			                         "\"%s\" means nothing for a %s", names[i], what);
+	return SLUICE_OK;
+}
+
 static enum sluice_status read_bus(struct sluice_target *target,
                                    const struct sluice_json *const *found,
                                    struct sluice_error *error)
 {
-	for (size_t i = 0; i < MEMBERS; i++)
-		if (found[i] && i != ID && i != BUS && i < INPUT_PATH)
-			return sluice_json_error(found[i], error, SLUICE_ERR_INVALID,
-			                         "\"%s\" means nothing for a bus", names[i]);
+	enum sluice_status status = check_members(found, for_bus, "bus", error);
+
 	target->kind = SLUICE_TARGET_BUS;
 	target->qos = -1;
-	return sluice_member_name(found[BUS], &target->bus, error);
+	return status ? status : sluice_member_name(found[BUS], &target->bus, error);
+}
+
+/* What a topic and a queue have in common. */
+static enum sluice_status read_common(struct sluice_target *target,
+                                      const struct sluice_json *const *found,
+                                      struct sluice_error *error)
+{
+	enum sluice_status status;
+
+	if ((status = sluice_member_string(found[CONTENT_TYPE], 1, SLUICE_CONTENT_TYPE_MAX,
+	                                   &target->content_type, error)) ||
+	    (status = sluice_delay_from_json(found[DELAY], &target->delay, error)) ||
+	    (status = sluice_deduplication_from_json(found[DEDUPLICATION], &target->deduplication,
+	                                             error)))
+		return status;
+	if (found[CONTENT_TYPE] && !found[INPUT_PATH] && !found[INPUT] && !found[INPUT_TRANSFORMER])
+		return invalid(found[CONTENT_TYPE], error,
+		               "\"content_type\" is for a transformed payload: the target has none "
+		               "of \"input_path\", \"input\" and \"input_transformer\"");
+	return SLUICE_OK;
+}
+
+static enum sluice_status read_queue(struct sluice_target *target,
+                                     const struct sluice_json *const *found,
+                                     struct sluice_error *error)
+{
+	enum sluice_status status = check_members(found, for_queue, "queue", error);
+
+	target->kind = SLUICE_TARGET_QUEUE;
+	target->qos = -1;
+	target->properties = SLUICE_ADD_RULE | SLUICE_ADD_TOPIC | SLUICE_ADD_ID | SLUICE_ADD_TIME;
+	if (!status)
+		status = sluice_member_name(found[QUEUE], &target->queue, error);
+	return status ? status : read_common(target, found, error);
 }
 
 static enum sluice_status read_delivery(struct sluice_target *target,
@@ -198,16 +258,10 @@ static enum sluice_status read_delivery(struct sluice_target *target,
 	    (status = read_retain(target, found[RETAIN], error)) ||
 	    (status = sluice_member_bool(found[ONCE], &target->once, error)) ||
 	    (status = read_properties(target, found[PROPERTIES], error)) ||
-	    (status = sluice_member_integer(found[EXPIRY], 1, UINT32_MAX, &expiry_s, error)) ||
-	    (status = sluice_member_string(found[CONTENT_TYPE], 1, SLUICE_CONTENT_TYPE_MAX,
-	                                   &target->content_type, error)))
+	    (status = sluice_member_integer(found[EXPIRY], 1, UINT32_MAX, &expiry_s, error)))
 		return status;
 	target->expiry_s = (uint32_t)expiry_s;
-	if (found[CONTENT_TYPE] && !found[INPUT_PATH] && !found[INPUT] && !found[INPUT_TRANSFORMER])
-		return invalid(found[CONTENT_TYPE], error,
-		               "\"content_type\" is for a transformed payload: the target has none "
-		               "of \"input_path\", \"input\" and \"input_transformer\"");
-	return SLUICE_OK;
+	return read_common(target, found, error);
 }
 
 enum sluice_status sluice_target_read(struct sluice_target *target, const struct sluice_json *node,
@@ -225,23 +279,24 @@ enum sluice_status sluice_target_read(struct sluice_target *target, const struct
 	status = sluice_member_name(found[ID], &target->id, error);
 	if (status)
 		return status;
-	if (found[QUEUE])
-		return invalid(
-		        found[QUEUE], error,
-		        "queue targets come with durable queues, which this version does not "
-		        "have yet");
-	if (found[BUS] && (found[TOPIC] || found[CONSUMER]))
-		return invalid(node, error, "a target is either a \"topic\" or a \"bus\"");
-	if (!found[BUS] && !found[TOPIC] && !found[CONSUMER])
-		return invalid(node, error,
-		               "a target must have a \"topic\", a \"consumer\" or a \"bus\"");
-	status = found[BUS] ? read_bus(target, found, error) : read_delivery(target, found, error);
+	if (!!found[BUS] + !!found[QUEUE] + (found[TOPIC] || found[CONSUMER]) > 1)
+		return invalid(node, error, "a target is one of \"topic\", \"queue\" and \"bus\"");
+	if (found[BUS])
+		status = read_bus(target, found, error);
+	else if (found[QUEUE])
+		status = read_queue(target, found, error);
+	else if (found[TOPIC] || found[CONSUMER])
+		status = read_delivery(target, found, error);
+	else
+		status = invalid(node, error,
+		                 "a target must have a \"topic\", a \"consumer\", a \"queue\" or a "
+		                 "\"bus\"");
 	if (!status)
 		status = read_transform(target, found, error);
 	return status;
 }
 
-enum { STRINGS = 5 };
+enum { STRINGS = 6 };
 
 static void list_strings(struct sluice_target *target, struct sluice_str *strings[STRINGS])
 {
@@ -250,6 +305,7 @@ static void list_strings(struct sluice_target *target, struct sluice_str *string
 	strings[2] = &target->bus;
 	strings[3] = &target->content_type;
 	strings[4] = &target->text;
+	strings[5] = &target->queue;
 }
 
 size_t sluice_target_bytes(const struct sluice_target *target)
@@ -283,10 +339,14 @@ void sluice_target_finish(struct sluice_target *target)
 {
 	sluice_topic_template_destroy(target->topic);
 	sluice_transform_destroy(target->transform);
+	sluice_delay_destroy(target->delay);
+	sluice_deduplication_destroy(target->deduplication);
 }
 
 unsigned sluice_target_metadata(const struct sluice_target *target)
 {
 	return (target->topic ? sluice_topic_template_metadata(target->topic) : 0) |
-	       (target->transform ? sluice_transform_metadata(target->transform) : 0);
+	       (target->transform ? sluice_transform_metadata(target->transform) : 0) |
+	       (target->delay ? sluice_delay_metadata(target->delay) : 0) |
+	       (target->deduplication ? sluice_deduplication_metadata(target->deduplication) : 0);
 }

@@ -26,6 +26,8 @@ extern "C" {
 #endif
 
 struct sluice_arena;
+struct sluice_deduplication; /* these two: sluice/delivery.h, for our own programs */
+struct sluice_delay;
 
 enum {
 	SLUICE_NAME_MAX = 64, /* bytes in the name of a rule, bus, queue, target, consumer */
@@ -47,7 +49,7 @@ SLUICE_API const char *sluice_rule_state_name(enum sluice_rule_state state);
 /* Reads such a name, letter for letter. Returns false, and leaves *state, when it is none. */
 SLUICE_API bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *state);
 
-enum sluice_target_kind { SLUICE_TARGET_TOPIC, SLUICE_TARGET_BUS };
+enum sluice_target_kind { SLUICE_TARGET_TOPIC, SLUICE_TARGET_BUS, SLUICE_TARGET_QUEUE };
 
 /* Bits of sluice_target.properties: user properties added to what is delivered. */
 enum {
@@ -70,7 +72,10 @@ struct sluice_target {
 	bool once;           /* skip when the same event was already delivered to the same topic */
 	unsigned properties; /* SLUICE_ADD_* */
 	uint32_t expiry_s;   /* 0 = none */
-	struct sluice_str text; /* its verbatim JSON */
+	struct sluice_str text;                     /* its verbatim JSON */
+	struct sluice_str queue;                    /* SLUICE_TARGET_QUEUE */
+	struct sluice_delay *delay;                 /* of a topic or queue; NULL = none */
+	struct sluice_deduplication *deduplication; /* the same */
 };
 
 struct sluice_rule {
@@ -87,6 +92,7 @@ struct sluice_rule {
 	struct sluice_arena
 	        *arena; /* owns this and what it points to, but for the compiled parts */
 	struct sluice_str pattern_text; /* the pattern's verbatim JSON */
+	struct sluice_str dead_letter;  /* the queue of its failed deliveries; absent = none */
 };
 
 /*
