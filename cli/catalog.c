@@ -19,3 +19,10 @@ void catalog_close(struct catalog *catalog)
 	if (catalog)
 		catalog->ops->close(catalog);
 }
+
+enum sluice_store_kind catalog_kind(const struct cli *cli)
+{
+	enum sluice_store_kind kind = SLUICE_STORE_RULE;
+	sluice_store_kind_parse(sluice_str(cli->verb->noun), &kind);
+	return kind;
+}

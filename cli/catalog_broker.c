@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Rules and buses behind the control API of a broker. */
+/* Rules, buses and queues behind the control API of a broker. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,10 +23,14 @@ static struct control *control_of(struct catalog *catalog)
 	return ((struct broker_catalog *)catalog)->control;
 }
 
-static const char *noun(enum item_kind kind)
-{
-	return kind == ITEM_BUS ? "bus" : "rule";
-}
+/* The commands that each kind has. */
+static const struct {
+	const char *put, *get, *list, *remove;
+} commands[SLUICE_STORE_KINDS] = {
+	[SLUICE_STORE_QUEUE] = { "putQueue", "getQueue", "listQueues", "deleteQueue" },
+	[SLUICE_STORE_BUS] = { "putBus", "getBus", "listBuses", "deleteBus" },
+	[SLUICE_STORE_RULE] = { "putRule", "getRule", "listRules", "deleteRule" },
+};
 
 /* Removes the leading "$.member" of a place, which the person at the shell has not written. */
 static void strip_place(struct sluice_error *error, const char *member)
@@ -61,22 +65,23 @@ static enum cli_exit call_change(struct catalog *catalog, const char *command,
 static enum cli_exit broker_put(struct catalog *catalog, const struct rule_item *item,
                                 int64_t if_revision, int64_t *revision, struct sluice_error *error)
 {
+	const char *noun = sluice_store_noun(item->definition.kind);
 	struct sluice_buffer members = { 0 };
-	output_member(&members, noun(item->kind));
+	output_member(&members, noun);
 	sluice_buffer_append_str(&members, item->text);
-	enum cli_exit code = call_change(catalog, item->kind == ITEM_BUS ? "putBus" : "putRule",
-	                                 &members, if_revision, revision, error);
+	enum cli_exit code = call_change(catalog, commands[item->definition.kind].put, &members,
+	                                 if_revision, revision, error);
 	if (code != CLI_OK)
-		strip_place(error, noun(item->kind));
+		strip_place(error, noun);
 	/* A rule on a bus that does not exist is not valid, rather than not found. */
 	return code == CLI_NO ? CLI_INVALID : code;
 }
 
 /* One entry of an answer, {"rule":…,"revision":…}; false when fn has had enough. */
-static bool give_row(enum item_kind kind, const struct sluice_json *entry, catalog_row_fn fn,
-                     void *arg)
+static bool give_row(enum sluice_store_kind kind, const struct sluice_json *entry,
+                     catalog_row_fn fn, void *arg)
 {
-	const struct sluice_json *item = sluice_json_get(entry, noun(kind));
+	const struct sluice_json *item = sluice_json_get(entry, sluice_store_noun(kind));
 	const struct sluice_json *error = sluice_json_get(entry, "error");
 	if (!item)
 		return true;
@@ -90,16 +95,15 @@ static bool give_row(enum item_kind kind, const struct sluice_json *entry, catal
 	return fn(arg, &row);
 }
 
-static enum cli_exit broker_get(struct catalog *catalog, enum item_kind kind,
+static enum cli_exit broker_get(struct catalog *catalog, enum sluice_store_kind kind,
                                 struct sluice_str name, catalog_row_fn fn, void *arg,
                                 struct sluice_error *error)
 {
 	struct sluice_buffer members = { 0 };
 	struct answer answer;
 	output_member_text(&members, "name", name);
-	enum cli_exit code =
-	        control_call(control_of(catalog), CONTROL_VIEW,
-	                     kind == ITEM_BUS ? "getBus" : "getRule", &members, &answer, error);
+	enum cli_exit code = control_call(control_of(catalog), CONTROL_VIEW, commands[kind].get,
+	                                  &members, &answer, error);
 	sluice_buffer_finish(&members);
 	if (code != CLI_OK) {
 		strip_place(error, "name");
@@ -112,28 +116,12 @@ static enum cli_exit broker_get(struct catalog *catalog, enum item_kind kind,
 	return CLI_OK;
 }
 
-static enum cli_exit list_buses(struct catalog *catalog, catalog_row_fn fn, void *arg,
-                                struct sluice_error *error)
-{
-	struct answer answer;
-	enum cli_exit code =
-	        control_call(control_of(catalog), CONTROL_VIEW, "listBuses", NULL, &answer, error);
-	if (code != CLI_OK)
-		return code;
-	const struct sluice_json *buses = sluice_json_get(answer.data, "buses");
-	for (const struct sluice_json *entry = buses ? buses->first : NULL; entry;
-	     entry = entry->next)
-		if (!give_row(ITEM_BUS, entry, fn, arg))
-			break;
-	answer_finish(&answer);
-	return CLI_OK;
-}
-
-static void write_query(struct sluice_buffer *members, const struct sluice_store_query *query,
-                        const char *after, size_t limit)
+static void write_query(struct sluice_buffer *members, enum sluice_store_kind kind,
+                        const struct sluice_store_query *query, const char *after, size_t limit)
 {
 	output_member_integer(members, "limit", (int64_t)limit);
-	sluice_buffer_append_text(members, ",\"full\":true");
+	if (kind == SLUICE_STORE_RULE)
+		sluice_buffer_append_text(members, ",\"full\":true");
 	if (query->prefix.data)
 		output_member_text(members, "prefix", query->prefix);
 	if (query->bus.data)
@@ -146,12 +134,13 @@ static void write_query(struct sluice_buffer *members, const struct sluice_store
 		output_member_text(members, "after", sluice_str(after));
 }
 
-static enum cli_exit broker_list(struct catalog *catalog, enum item_kind kind,
+static enum cli_exit broker_list(struct catalog *catalog, enum sluice_store_kind kind,
                                  const struct sluice_store_query *query, catalog_row_fn fn,
                                  void *arg, struct sluice_error *error)
 {
-	if (kind == ITEM_BUS)
-		return list_buses(catalog, fn, arg, error);
+	static const struct sluice_store_query all = { .state = -1 };
+	if (!query)
+		query = &all;
 	char after[SLUICE_NAME_MAX + 1];
 	snprintf(after, sizeof(after), "%.*s", (int)query->after.len,
 	         query->after.data ? query->after.data : "");
@@ -161,23 +150,24 @@ static enum cli_exit broker_list(struct catalog *catalog, enum item_kind kind,
 	while (more && left > 0 && code == CLI_OK) {
 		struct sluice_buffer members = { 0 };
 		struct answer answer;
-		write_query(&members, query, after, left < PAGE ? left : PAGE);
-		code = control_call(control_of(catalog), CONTROL_VIEW, "listRules", &members,
-		                    &answer, error);
+		write_query(&members, kind, query, after, left < PAGE ? left : PAGE);
+		code = control_call(control_of(catalog), CONTROL_VIEW, commands[kind].list,
+		                    &members, &answer, error);
 		sluice_buffer_finish(&members);
 		if (code != CLI_OK)
 			break;
-		const struct sluice_json *rules = sluice_json_get(answer.data, "rules");
+		const struct sluice_json *list =
+		        sluice_json_get(answer.data, sluice_store_plural(kind));
 		const struct sluice_json *next = sluice_json_get(answer.data, "next");
 		more = next && next->type == SLUICE_JSON_STRING &&
 		       next->string.len <= SLUICE_NAME_MAX;
 		if (more)
 			snprintf(after, sizeof(after), "%.*s", (int)next->string.len,
 			         next->string.data);
-		for (const struct sluice_json *entry = rules ? rules->first : NULL;
-		     entry && left > 0; entry = entry->next) {
+		for (const struct sluice_json *entry = list ? list->first : NULL; entry && left > 0;
+		     entry = entry->next) {
 			left--;
-			if (!give_row(ITEM_RULE, entry, fn, arg)) {
+			if (!give_row(kind, entry, fn, arg)) {
 				more = false;
 				break;
 			}
@@ -187,26 +177,25 @@ static enum cli_exit broker_list(struct catalog *catalog, enum item_kind kind,
 	return code;
 }
 
-static enum cli_exit broker_remove(struct catalog *catalog, enum item_kind kind,
+static enum cli_exit broker_remove(struct catalog *catalog, enum sluice_store_kind kind,
                                    struct sluice_str name, int64_t if_revision,
                                    struct sluice_error *error)
 {
 	struct sluice_buffer members = { 0 };
 	output_member_text(&members, "name", name);
-	return call_change(catalog, kind == ITEM_BUS ? "deleteBus" : "deleteRule", &members,
-	                   if_revision, NULL, error);
+	return call_change(catalog, commands[kind].remove, &members, if_revision, NULL, error);
 }
 
 static enum cli_exit broker_set_state(struct catalog *catalog, struct sluice_str name,
                                       enum sluice_rule_state state, int64_t if_revision,
                                       int64_t *revision, struct sluice_error *error)
 {
-	static const char *const commands[] = { [SLUICE_RULE_ENABLED] = "enableRule",
-		                                [SLUICE_RULE_DISABLED] = "disableRule",
-		                                [SLUICE_RULE_SHADOW] = "shadowRule" };
+	static const char *const states[] = { [SLUICE_RULE_ENABLED] = "enableRule",
+		                              [SLUICE_RULE_DISABLED] = "disableRule",
+		                              [SLUICE_RULE_SHADOW] = "shadowRule" };
 	struct sluice_buffer members = { 0 };
 	output_member_text(&members, "name", name);
-	return call_change(catalog, commands[state], &members, if_revision, revision, error);
+	return call_change(catalog, states[state], &members, if_revision, revision, error);
 }
 
 /* --- import, in parts --- */
@@ -243,9 +232,10 @@ static enum cli_exit import_begin(struct control *control, bool replace, char *i
 
 /* Which item of the part a place such as "$.rules[12].pattern" is about; strips it to "$.pattern".
  * SIZE_MAX when it does not say. */
-static size_t item_of_place(struct sluice_error *error, enum item_kind kind)
+static size_t item_of_place(struct sluice_error *error, enum sluice_store_kind kind)
 {
-	const char *prefix = kind == ITEM_BUS ? "$.buses[" : "$.rules[";
+	char prefix[16];
+	snprintf(prefix, sizeof(prefix), "$.%s[", sluice_store_plural(kind));
 	size_t len = strlen(prefix);
 	if (strncmp(error->place, prefix, len) != 0)
 		return SIZE_MAX;
@@ -259,8 +249,8 @@ static size_t item_of_place(struct sluice_error *error, enum item_kind kind)
 
 /* Sends the items of `kind` in parts that are not too large. */
 static enum cli_exit import_parts(struct control *control, const char *id,
-                                  const struct rule_file *file, enum item_kind kind, size_t *bad,
-                                  struct sluice_error *error)
+                                  const struct rule_file *file, enum sluice_store_kind kind,
+                                  size_t *bad, struct sluice_error *error)
 {
 	enum cli_exit code = CLI_OK;
 	struct progress progress;
@@ -276,9 +266,9 @@ static enum cli_exit import_parts(struct control *control, const char *id,
 		size_t count = 0;
 		sluice_buffer_reset(&members);
 		sluice_buffer_printf(&members, "\"import\":%s,\"%s\":[", id,
-		                     kind == ITEM_BUS ? "buses" : "rules");
+		                     sluice_store_plural(kind));
 		for (; i < file->count && members.len < PART_MAX_BYTES && !members.failed; i++) {
-			if (file->items[i].kind != kind)
+			if (file->items[i].definition.kind != kind)
 				continue;
 			if (count)
 				sluice_buffer_append_text(&members, ",");
@@ -329,10 +319,11 @@ static enum cli_exit import_end(struct control *control, const char *id, size_t 
 	sluice_buffer_finish(&members);
 	if (code != CLI_OK)
 		return code;
-	*result = (struct import_result){ .rules = count_of(answer.data, "rules"),
-		                          .buses = count_of(answer.data, "buses"),
-		                          .changed = count_of(answer.data, "changed"),
+	*result = (struct import_result){ .changed = count_of(answer.data, "changed"),
 		                          .deleted = count_of(answer.data, "deleted") };
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++)
+		result->counts[kind] =
+		        count_of(answer.data, sluice_store_plural((enum sluice_store_kind)kind));
 	/* The plugin counts what is deleted among what is changed. */
 	result->changed -= result->deleted < result->changed ? result->deleted : result->changed;
 	answer_finish(&answer);
@@ -349,9 +340,8 @@ static enum cli_exit broker_import(struct catalog *catalog, const struct rule_fi
 	enum cli_exit code = import_begin(control, replace, id, sizeof(id), error);
 	if (code != CLI_OK)
 		return code;
-	code = import_parts(control, id, file, ITEM_BUS, bad, error);
-	if (code == CLI_OK)
-		code = import_parts(control, id, file, ITEM_RULE, bad, error);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && code == CLI_OK; kind++)
+		code = import_parts(control, id, file, (enum sluice_store_kind)kind, bad, error);
 	if (code == CLI_OK)
 		code = import_end(control, id, file->count, dry_run, result, error);
 	if (code != CLI_OK && code != CLI_BROKER) {
@@ -370,9 +360,9 @@ static enum cli_exit broker_import(struct catalog *catalog, const struct rule_fi
 
 /* --- export, in parts of one snapshot --- */
 
-/* An entry of an exported part is the rule or bus itself. */
-static bool give_exported(enum item_kind kind, const struct sluice_json *entries, catalog_row_fn fn,
-                          void *arg)
+/* An entry of an exported part is the rule, bus or queue itself. */
+static bool give_exported(enum sluice_store_kind kind, const struct sluice_json *entries,
+                          catalog_row_fn fn, void *arg)
 {
 	for (const struct sluice_json *entry = entries ? entries->first : NULL; entry;
 	     entry = entry->next) {
@@ -408,9 +398,14 @@ static enum cli_exit broker_export(struct catalog *catalog, catalog_row_fn fn, v
 			break;
 		const struct sluice_json *flag = sluice_json_get(answer.data, "done");
 		done = !flag || flag->type != SLUICE_JSON_FALSE;
-		if (!give_exported(ITEM_BUS, sluice_json_get(answer.data, "buses"), fn, arg) ||
-		    !give_exported(ITEM_RULE, sluice_json_get(answer.data, "rules"), fn, arg))
-			done = true;
+		bool more = true;
+		for (int i = 0; i < SLUICE_STORE_KINDS && more; i++) {
+			enum sluice_store_kind kind = (enum sluice_store_kind)i;
+			more = give_exported(
+			        kind, sluice_json_get(answer.data, sluice_store_plural(kind)), fn,
+			        arg);
+		}
+		done = done || !more;
 		answer_finish(&answer);
 	}
 	sluice_buffer_finish(&members);

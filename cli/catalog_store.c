@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Rules and buses in a store file. */
+/* Rules, buses and queues in a store file. */
 #include <stdlib.h>
 
 #include "catalog.h"
@@ -15,15 +15,6 @@ static struct sluice_store *store_of(struct catalog *catalog)
 	return ((struct store_catalog *)catalog)->store;
 }
 
-static enum sluice_status put_item(struct sluice_store *store, const struct rule_item *item,
-                                   int64_t if_revision, int64_t *revision,
-                                   struct sluice_error *error)
-{
-	return item->kind == ITEM_BUS
-	               ? sluice_store_put_bus(store, item->bus, if_revision, revision, error)
-	               : sluice_store_put_rule(store, item->rule, if_revision, revision, error);
-}
-
 /* A rule on a bus that does not exist is not valid, rather than not found. */
 static enum cli_exit exit_of_put(enum sluice_status status)
 {
@@ -33,12 +24,13 @@ static enum cli_exit exit_of_put(enum sluice_status status)
 static enum cli_exit store_put(struct catalog *catalog, const struct rule_item *item,
                                int64_t if_revision, int64_t *revision, struct sluice_error *error)
 {
-	return exit_of_put(put_item(store_of(catalog), item, if_revision, revision, error));
+	return exit_of_put(sluice_store_put(store_of(catalog), item->definition, if_revision,
+	                                    revision, error));
 }
 
 /* Turns the store's rows into ours. */
 struct row_call {
-	enum item_kind kind;
+	enum sluice_store_kind kind;
 	catalog_row_fn fn;
 	void *arg;
 	bool found;
@@ -57,42 +49,32 @@ static bool on_row(void *arg, const struct sluice_store_row *row)
 	return !call->stopped;
 }
 
-static enum cli_exit store_get(struct catalog *catalog, enum item_kind kind, struct sluice_str name,
-                               catalog_row_fn fn, void *arg, struct sluice_error *error)
+static enum cli_exit store_get(struct catalog *catalog, enum sluice_store_kind kind,
+                               struct sluice_str name, catalog_row_fn fn, void *arg,
+                               struct sluice_error *error)
 {
 	struct row_call call = { kind, fn, arg, false, false };
 	enum sluice_status status =
-	        kind == ITEM_BUS
-	                ? sluice_store_get_bus(store_of(catalog), name, on_row, &call, error)
-	                : sluice_store_get_rule(store_of(catalog), name, on_row, &call, error);
+	        sluice_store_get(store_of(catalog), kind, name, on_row, &call, error);
 	return exit_of_store(status);
 }
 
-static enum cli_exit store_list(struct catalog *catalog, enum item_kind kind,
+static enum cli_exit store_list(struct catalog *catalog, enum sluice_store_kind kind,
                                 const struct sluice_store_query *query, catalog_row_fn fn,
                                 void *arg, struct sluice_error *error)
 {
 	struct row_call call = { kind, fn, arg, false, false };
 	enum sluice_status status =
-	        kind == ITEM_BUS
-	                ? sluice_store_list_buses(store_of(catalog), on_row, &call, error)
-	                : sluice_store_list_rules(store_of(catalog), query, on_row, &call, error);
+	        sluice_store_list(store_of(catalog), kind, query, on_row, &call, error);
 	return exit_of_store(status);
 }
 
-static enum sluice_status remove_item(struct sluice_store *store, enum item_kind kind,
-                                      struct sluice_str name, int64_t if_revision,
-                                      struct sluice_error *error)
-{
-	return kind == ITEM_BUS ? sluice_store_delete_bus(store, name, if_revision, error)
-	                        : sluice_store_delete_rule(store, name, if_revision, error);
-}
-
-static enum cli_exit store_remove(struct catalog *catalog, enum item_kind kind,
+static enum cli_exit store_remove(struct catalog *catalog, enum sluice_store_kind kind,
                                   struct sluice_str name, int64_t if_revision,
                                   struct sluice_error *error)
 {
-	return exit_of_store(remove_item(store_of(catalog), kind, name, if_revision, error));
+	return exit_of_store(
+	        sluice_store_delete(store_of(catalog), kind, name, if_revision, error));
 }
 
 static enum cli_exit store_set_state(struct catalog *catalog, struct sluice_str name,
@@ -110,11 +92,11 @@ struct before {
 	struct entry {
 		char name[SLUICE_NAME_MAX + 1];
 		int64_t revision;
-		enum item_kind kind;
+		enum sluice_store_kind kind;
 		bool kept; /* the file has it too */
 	} * entries;       /* in the order of kind and name */
 	size_t count, capacity;
-	enum item_kind reading;
+	enum sluice_store_kind reading;
 	bool failed;
 };
 
@@ -144,19 +126,20 @@ static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *left = a, *right = b;
 	if (left->kind != right->kind)
-		return left->kind == ITEM_RULE ? -1 : 1;
+		return left->kind > right->kind ? -1 : 1;
 	return strcmp(left->name, right->name);
 }
 
 static enum sluice_status read_before(struct sluice_store *store, struct before *before,
                                       struct sluice_error *error)
 {
-	struct sluice_store_query all = { .state = -1 };
-	before->reading = ITEM_RULE;
-	enum sluice_status status = sluice_store_list_rules(store, &all, note_row, before, error);
-	before->reading = ITEM_BUS;
-	if (status == SLUICE_OK && !before->failed)
-		status = sluice_store_list_buses(store, note_row, before, error);
+	enum sluice_status status = SLUICE_OK;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && status == SLUICE_OK; kind++) {
+		before->reading = (enum sluice_store_kind)kind;
+		status = sluice_store_list(store, before->reading, NULL, note_row, before, error);
+		if (before->failed)
+			break;
+	}
 	if (status == SLUICE_OK && before->failed)
 		status = sluice_out_of_memory(error);
 	if (status == SLUICE_OK && before->count)
@@ -166,7 +149,7 @@ static enum sluice_status read_before(struct sluice_store *store, struct before 
 
 static struct entry *find_entry(const struct before *before, const struct rule_item *item)
 {
-	struct entry wanted = { .kind = item->kind };
+	struct entry wanted = { .kind = item->definition.kind };
 	if (!before->count || item->name.len > SLUICE_NAME_MAX)
 		return NULL;
 	memcpy(wanted.name, item->name.data, item->name.len);
@@ -175,7 +158,7 @@ static struct entry *find_entry(const struct before *before, const struct rule_i
 
 /* Puts the file's items of one kind. */
 static enum sluice_status put_all(struct sluice_store *store, const struct rule_file *file,
-                                  enum item_kind kind, struct before *before,
+                                  enum sluice_store_kind kind, struct before *before,
                                   struct import_result *result, size_t *bad,
                                   struct sluice_error *error)
 {
@@ -184,10 +167,11 @@ static enum sluice_status put_all(struct sluice_store *store, const struct rule_
 	progress_start(&progress, "importing", file->count);
 	for (size_t i = 0; i < file->count && status == SLUICE_OK; i++) {
 		const struct rule_item *item = &file->items[i];
-		if (item->kind != kind)
+		if (item->definition.kind != kind)
 			continue;
 		int64_t revision = 0;
-		status = put_item(store, item, SLUICE_STORE_ANY_REVISION, &revision, error);
+		status = sluice_store_put(store, item->definition, SLUICE_STORE_ANY_REVISION,
+		                          &revision, error);
 		if (status != SLUICE_OK) {
 			*bad = i;
 			break;
@@ -197,7 +181,7 @@ static enum sluice_status put_all(struct sluice_store *store, const struct rule_
 			result->changed++;
 		if (entry)
 			entry->kept = true;
-		*(kind == ITEM_BUS ? &result->buses : &result->rules) += 1;
+		result->counts[kind]++;
 		progress_show(&progress, i);
 	}
 	progress_end(&progress);
@@ -205,7 +189,7 @@ static enum sluice_status put_all(struct sluice_store *store, const struct rule_
 }
 
 /* Deletes what stood there of this kind and is not in the file. */
-static enum sluice_status delete_others(struct sluice_store *store, enum item_kind kind,
+static enum sluice_status delete_others(struct sluice_store *store, enum sluice_store_kind kind,
                                         const struct before *before, struct import_result *result,
                                         struct sluice_error *error)
 {
@@ -213,10 +197,10 @@ static enum sluice_status delete_others(struct sluice_store *store, enum item_ki
 	for (size_t i = 0; i < before->count && status == SLUICE_OK; i++) {
 		const struct entry *entry = &before->entries[i];
 		if (entry->kind != kind || entry->kept ||
-		    (kind == ITEM_BUS && strcmp(entry->name, "default") == 0))
+		    sluice_store_is_fixed(kind, sluice_str(entry->name)))
 			continue;
-		status = remove_item(store, kind, sluice_str(entry->name),
-		                     SLUICE_STORE_ANY_REVISION, error);
+		status = sluice_store_delete(store, kind, sluice_str(entry->name),
+		                             SLUICE_STORE_ANY_REVISION, error);
 		if (status == SLUICE_OK)
 			result->deleted++;
 	}
@@ -236,14 +220,11 @@ static enum cli_exit store_import(struct catalog *catalog, const struct rule_fil
 		return exit_of_store(status);
 	status = read_before(store, &before, error);
 	/* Rules need their buses; a bus can go when its rules have gone. */
-	if (status == SLUICE_OK)
-		status = put_all(store, file, ITEM_BUS, &before, result, bad, error);
-	if (status == SLUICE_OK)
-		status = put_all(store, file, ITEM_RULE, &before, result, bad, error);
-	if (status == SLUICE_OK && replace)
-		status = delete_others(store, ITEM_RULE, &before, result, error);
-	if (status == SLUICE_OK && replace)
-		status = delete_others(store, ITEM_BUS, &before, result, error);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && status == SLUICE_OK; kind++)
+		status = put_all(store, file, (enum sluice_store_kind)kind, &before, result, bad,
+		                 error);
+	for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0 && status == SLUICE_OK && replace; kind--)
+		status = delete_others(store, (enum sluice_store_kind)kind, &before, result, error);
 	free(before.entries);
 	if (status == SLUICE_OK && !dry_run)
 		status = sluice_store_commit(store, error);
@@ -255,13 +236,13 @@ static enum cli_exit store_import(struct catalog *catalog, const struct rule_fil
 static enum cli_exit store_export(struct catalog *catalog, catalog_row_fn fn, void *arg,
                                   struct sluice_error *error)
 {
-	struct row_call call = { ITEM_BUS, fn, arg, false, false };
-	enum sluice_status status =
-	        sluice_store_list_buses(store_of(catalog), on_row, &call, error);
-	if (status == SLUICE_OK && !call.stopped) {
-		struct sluice_store_query all = { .state = -1 };
-		call.kind = ITEM_RULE;
-		status = sluice_store_list_rules(store_of(catalog), &all, on_row, &call, error);
+	struct row_call call = { .fn = fn, .arg = arg };
+	enum sluice_status status = SLUICE_OK;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && status == SLUICE_OK && !call.stopped;
+	     kind++) {
+		call.kind = (enum sluice_store_kind)kind;
+		status =
+		        sluice_store_list(store_of(catalog), call.kind, NULL, on_row, &call, error);
 	}
 	return exit_of_store(status);
 }

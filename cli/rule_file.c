@@ -15,14 +15,14 @@ struct loader {
 	const struct cli *cli;
 	const char *path;
 	unsigned flags;
+	const enum sluice_store_kind *one; /* what its one definition must be; NULL = a list */
 	rule_file_take take;
 	void *arg;
 };
 
 void rule_item_finish(struct rule_item *item)
 {
-	sluice_rule_destroy(item->rule);
-	sluice_bus_destroy(item->bus);
+	sluice_definition_finish(&item->definition);
 	sluice_pattern_destroy(item->pattern);
 	free(item->own_name);
 }
@@ -90,40 +90,48 @@ static enum sluice_status read_light(const struct sluice_json *node, struct rule
 	return SLUICE_OK;
 }
 
-static enum sluice_status read_bus(struct sluice_str text, struct rule_item *item,
-                                   struct sluice_error *error)
+static enum sluice_status read_definition(enum sluice_store_kind kind, struct sluice_str text,
+                                          struct rule_item *item, struct sluice_error *error)
 {
-	item->kind = ITEM_BUS;
 	item->text = text;
-	enum sluice_status status = sluice_bus_parse(text, &item->bus, error);
-	if (status == SLUICE_OK)
-		item->name = item->bus->name;
+	enum sluice_status status = sluice_definition_parse(kind, text, &item->definition, error);
+	item->name = sluice_definition_name(&item->definition);
 	return status;
+}
+
+/* What stands in {"bus":{…}} or its like; NULL when the node is a rule. */
+static const struct sluice_json *wrapped(const struct sluice_json *node,
+                                         enum sluice_store_kind *kind)
+{
+	const struct sluice_json *inner = node->first;
+	if (node->count != 1 || inner->type != SLUICE_JSON_OBJECT ||
+	    !sluice_store_kind_parse(inner->key, kind) || *kind == SLUICE_STORE_RULE)
+		return NULL;
+	return inner;
 }
 
 static enum sluice_status read_item(const struct loader *loader, const struct sluice_json *node,
                                     struct rule_item *item, struct sluice_error *error)
 {
+	enum sluice_store_kind kind;
 	if (node->type != SLUICE_JSON_OBJECT)
-		return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, "$",
-		                        "a rule is a JSON object");
-	if (loader->flags & RULE_FILE_ONE_BUS)
-		return read_bus(node->raw, item, error);
-	const struct sluice_json *bus = sluice_json_get(node, "bus");
-	if (bus && bus->type == SLUICE_JSON_OBJECT && node->count == 1 &&
-	    !(loader->flags & RULE_FILE_ONE_RULE)) {
-		enum sluice_status status = read_bus(bus->raw, item, error);
+		return sluice_error_set(
+		        error, SLUICE_ERR_INVALID, SIZE_MAX, "$", "a %s is a JSON object",
+		        sluice_store_noun(loader->one ? *loader->one : SLUICE_STORE_RULE));
+	if (loader->one)
+		return read_definition(*loader->one, node->raw, item, error);
+	const struct sluice_json *inner = wrapped(node, &kind);
+	if (inner) {
+		enum sluice_status status = read_definition(kind, inner->raw, item, error);
+		char root[16];
+		snprintf(root, sizeof(root), "$.%s", sluice_store_noun(kind));
 		if (status != SLUICE_OK)
-			rebase_place(error, "$.bus");
+			rebase_place(error, root);
 		return status;
 	}
 	if ((loader->flags & RULE_FILE_LIGHT) && !sluice_json_get(node, "targets"))
 		return read_light(node, item, error);
-	item->text = node->raw;
-	enum sluice_status status = sluice_rule_parse(node->raw, &item->rule, error);
-	if (status == SLUICE_OK)
-		item->name = item->rule->name;
-	return status;
+	return read_definition(SLUICE_STORE_RULE, node->raw, item, error);
 }
 
 static enum cli_exit tell(const struct loader *loader, size_t line,
@@ -138,7 +146,7 @@ static enum cli_exit tell(const struct loader *loader, size_t line,
 static enum cli_exit load_item(const struct loader *loader, const struct sluice_json *node,
                                size_t line, size_t index)
 {
-	struct rule_item item = { .line = line };
+	struct rule_item item = { .definition.kind = SLUICE_STORE_RULE, .line = line };
 	struct sluice_error error;
 	enum sluice_status status = read_item(loader, node, &item, &error);
 	if (status != SLUICE_OK && index != SIZE_MAX) {
@@ -213,7 +221,7 @@ static enum cli_exit load_text(const struct loader *loader, struct sluice_str te
 		first++;
 	if (first == text.len)
 		return CLI_OK;
-	bool one = loader->flags & (RULE_FILE_ONE_RULE | RULE_FILE_ONE_BUS);
+	bool one = loader->one != NULL;
 	struct sluice_json_doc *doc;
 	struct sluice_error error;
 	if (!one && text.data[first] != '[') {
@@ -247,7 +255,7 @@ static enum cli_exit read_file(const struct loader *loader, struct sluice_buffer
 enum cli_exit rule_file_each(const struct cli *cli, const char *path, unsigned flags,
                              rule_file_take take, void *arg)
 {
-	struct loader loader = { cli, path, flags, take, arg };
+	struct loader loader = { cli, path, flags, NULL, take, arg };
 	struct sluice_buffer text = { 0 };
 	enum cli_exit code = read_file(&loader, &text);
 	sluice_buffer_finish(&text);
@@ -273,20 +281,31 @@ enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned f
 {
 	*file = (struct rule_file){ .path = path };
 	struct listing listing = { cli, file };
-	struct loader loader = { cli, path, flags, take_listed, &listing };
+	struct loader loader = { cli, path, flags, NULL, take_listed, &listing };
 	enum cli_exit code = read_file(&loader, &file->text);
 	if (flags & RULE_FILE_LIGHT) {
 		for (size_t i = 0; i < file->count; i++)
 			file->items[i].text = (struct sluice_str){ NULL, 0 };
 		sluice_buffer_finish(&file->text);
 	}
-	if (code == CLI_OK && (flags & (RULE_FILE_ONE_RULE | RULE_FILE_ONE_BUS)) &&
-	    file->count != 1) {
+	if (code != CLI_OK)
+		rule_file_finish(file);
+	return code;
+}
+
+enum cli_exit rule_file_load_one(const struct cli *cli, const char *path,
+                                 enum sluice_store_kind kind, struct rule_file *file)
+{
+	*file = (struct rule_file){ .path = path };
+	struct listing listing = { cli, file };
+	struct loader loader = { cli, path, 0, &kind, take_listed, &listing };
+	enum cli_exit code = read_file(&loader, &file->text);
+	if (code == CLI_OK && file->count != 1) {
 		struct sluice_error error;
 		sluice_error_set(&error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
-		                 file->count ? "holds %zu rules, one is wanted (see rule import)"
+		                 file->count ? "holds %zu %s, one is wanted (see rule import)"
 		                             : "is empty",
-		                 file->count);
+		                 file->count, sluice_store_plural(kind));
 		code = fail(cli, CLI_INVALID, file_title(path), &error);
 	}
 	if (code != CLI_OK)
@@ -302,8 +321,8 @@ char *rule_file_where(const struct rule_file *file, size_t item, char *buf, size
 
 int rule_item_compare(const struct rule_item *left, const struct rule_item *right)
 {
-	if (left->kind != right->kind)
-		return left->kind == ITEM_RULE ? -1 : 1;
+	if (left->definition.kind != right->definition.kind)
+		return left->definition.kind > right->definition.kind ? -1 : 1;
 	size_t common = left->name.len < right->name.len ? left->name.len : right->name.len;
 	int order = common ? memcmp(left->name.data, right->name.data, common) : 0;
 	if (order == 0)
@@ -347,7 +366,7 @@ enum cli_exit rule_file_check_names(const struct cli *cli, const struct rule_fil
 		char where[512];
 		sluice_error_set(&error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
 		                 "a %s of the name \"%.*s\" stands in line %zu already",
-		                 second->kind == ITEM_BUS ? "bus" : "rule", (int)second->name.len,
+		                 sluice_store_noun(second->definition.kind), (int)second->name.len,
 		                 second->name.data, first->line);
 		rule_file_where(file, (size_t)(second - file->items), where, sizeof(where));
 		code = fail(cli, CLI_INVALID, where, &error);
@@ -356,15 +375,13 @@ enum cli_exit rule_file_check_names(const struct cli *cli, const struct rule_fil
 	return code;
 }
 
-const struct sluice_pattern *rule_item_pattern(const struct rule_item *item)
+struct sluice_rule *rule_item_rule(const struct rule_item *item)
 {
-	return item->rule ? item->rule->pattern : item->pattern;
+	return item->definition.kind == SLUICE_STORE_RULE ? item->definition.rule : NULL;
 }
 
-void rule_item_write(const struct rule_item *item, struct sluice_buffer *buf)
+const struct sluice_pattern *rule_item_pattern(const struct rule_item *item)
 {
-	if (item->kind == ITEM_BUS)
-		sluice_bus_write(item->bus, buf);
-	else
-		sluice_rule_write(item->rule, buf);
+	const struct sluice_rule *rule = rule_item_rule(item);
+	return rule ? rule->pattern : item->pattern;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * Files of rules: one JSON object a line, or one JSON array of them, or a single
- * object over many lines. Beside rules a file may hold buses, as {"bus":{…}}.
+ * object over many lines. Beside rules a file may hold buses and queues, as {"bus":{…}} and
+ * {"queue":{…}}.
  */
 #ifndef CLI_RULE_FILE_H
 #define CLI_RULE_FILE_H
@@ -9,18 +10,14 @@
 #include "cli.h"
 #include "sluice/buffer.h"
 #include "sluice/json.h"
-#include "sluice/rule.h"
+#include "sluice_store/definition.h"
 
-enum item_kind { ITEM_RULE, ITEM_BUS };
-
-/* A rule or bus of a file. Owned by the file. */
+/* A rule, bus or queue of a file. Owned by the file. */
 struct rule_item {
-	enum item_kind kind;
-	struct sluice_rule *rule;       /* ITEM_RULE; NULL in a light one (see RULE_FILE_LIGHT) */
-	struct sluice_bus *bus;         /* ITEM_BUS */
-	struct sluice_pattern *pattern; /* a light one's; a rule has its own */
+	struct sluice_definition definition; /* none in a light rule (see RULE_FILE_LIGHT) */
+	struct sluice_pattern *pattern;      /* a light one's; a rule has its own */
 	struct sluice_str text; /* its own JSON as it stands in the file; absent in a light file */
-	struct sluice_str name; /* points into rule, bus or own_name */
+	struct sluice_str name; /* points into definition or own_name */
 	char *own_name;         /* a light one's */
 	size_t line;            /* where it begins, from 1 */
 };
@@ -37,9 +34,6 @@ enum {
 	/* Items without "targets" need only a name (any string) and a pattern; the rest of their
 	 * members is not looked at. */
 	RULE_FILE_LIGHT = 1,
-	/* There must be exactly one item, and it may be a bare bus. */
-	RULE_FILE_ONE_RULE = 2,
-	RULE_FILE_ONE_BUS = 4,
 };
 
 /* Takes an item, which is the function's to finish; its `text` goes with the file. Anything but
@@ -57,6 +51,9 @@ void rule_item_finish(struct rule_item *item);
 /* Reads and compiles all of a file. Failures are told, with file and line. */
 enum cli_exit rule_file_load(const struct cli *cli, const char *path, unsigned flags,
                              struct rule_file *file);
+/* Reads a file that must hold just one definition, a bare one of this kind. */
+enum cli_exit rule_file_load_one(const struct cli *cli, const char *path,
+                                 enum sluice_store_kind kind, struct rule_file *file);
 
 /* Adds an item, which is the file's from then on; on SLUICE_ERR_NOMEM it is freed. */
 enum sluice_status rule_file_add(struct rule_file *file, const struct rule_item *item);
@@ -74,10 +71,10 @@ int rule_item_compare(const struct rule_item *left, const struct rule_item *righ
 /* The items in that order, as pointers that the caller frees; NULL when out of memory. */
 const struct rule_item **rule_file_sorted(const struct rule_file *file);
 
-/* Its pattern, whichever kind of rule it is. */
-const struct sluice_pattern *rule_item_pattern(const struct rule_item *item);
+/* Its rule; NULL when it is none, or light. */
+struct sluice_rule *rule_item_rule(const struct rule_item *item);
 
-/* Appends the rule's or bus's JSON as one line, in one form whatever its white space. */
-void rule_item_write(const struct rule_item *item, struct sluice_buffer *buf);
+/* Its pattern; NULL when it is no rule, or one without. */
+const struct sluice_pattern *rule_item_pattern(const struct rule_item *item);
 
 #endif

@@ -65,17 +65,19 @@ static enum cli_exit take_rule(void *arg, const struct rule_item *given)
 	struct rule_item item = *given;
 	struct sluice_error error;
 	enum cli_exit code = CLI_OK;
-	if (item.kind == ITEM_RULE && !(item.rule && item.rule->state == SLUICE_RULE_DISABLED)) {
-		if (sluice_matcher_add(bench->matcher, bench->rule_count, rule_item_pattern(&item),
-		                       &error) != SLUICE_OK)
+	struct sluice_rule *rule = rule_item_rule(&item);
+	const struct sluice_pattern *pattern = rule_item_pattern(&item);
+	if (pattern && !(rule && rule->state == SLUICE_RULE_DISABLED)) {
+		if (sluice_matcher_add(bench->matcher, bench->rule_count, pattern, &error) !=
+		    SLUICE_OK)
 			code = fail(loading->cli, CLI_SYSTEM, NULL, &error);
-		else if (item.rule && !hold(bench, item.rule))
+		else if (rule && !hold(bench, rule))
 			code = fail_memory(loading->cli);
 		else
 			bench->rule_count++;
-		if (code == CLI_OK && item.rule) {
-			sluice_pattern_destroy(sluice_rule_take_pattern(item.rule));
-			item.rule = NULL;
+		if (code == CLI_OK && rule) {
+			sluice_pattern_destroy(sluice_rule_take_pattern(rule));
+			item.definition.rule = NULL;
 		}
 	}
 	rule_item_finish(&item);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule delete, sluice bus delete */
+/* sluice rule delete, sluice bus delete, sluice queue delete */
 #include "catalog.h"
 #include "verbs.h"
 
-static enum cli_exit delete_one(const struct cli *cli, enum item_kind kind)
+static enum cli_exit exec_delete(const struct cli *cli)
 {
 	struct catalog *catalog;
 	struct sluice_error error;
@@ -15,7 +15,7 @@ static enum cli_exit delete_one(const struct cli *cli, enum item_kind kind)
 	enum cli_exit code = catalog_open(cli, CATALOG_CHANGE, &catalog);
 	if (code != CLI_OK)
 		return code;
-	code = catalog->ops->remove(catalog, kind, name, if_revision, &error);
+	code = catalog->ops->remove(catalog, catalog_kind(cli), name, if_revision, &error);
 	if (code != CLI_OK) {
 		fail(cli, code, NULL, &error);
 	} else if (cli->json) {
@@ -28,16 +28,6 @@ static enum cli_exit delete_one(const struct cli *cli, enum item_kind kind)
 	}
 	catalog_close(catalog);
 	return code;
-}
-
-static enum cli_exit exec_rule_delete(const struct cli *cli)
-{
-	return delete_one(cli, ITEM_RULE);
-}
-
-static enum cli_exit exec_bus_delete(const struct cli *cli)
-{
-	return delete_one(cli, ITEM_BUS);
 }
 
 static const struct option delete_options[] = {
@@ -55,7 +45,7 @@ const struct verb verb_rule_delete = {
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.options = delete_options,
 	.summary = "delete a rule",
-	.exec = exec_rule_delete,
+	.exec = exec_delete,
 };
 
 const struct verb verb_bus_delete = {
@@ -67,5 +57,17 @@ const struct verb verb_bus_delete = {
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.options = delete_options,
 	.summary = "delete an event bus on which there are no rules",
-	.exec = exec_bus_delete,
+	.exec = exec_delete,
+};
+
+const struct verb verb_queue_delete = {
+	.noun = "queue",
+	.name = "delete",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = delete_options,
+	.summary = "delete a queue",
+	.exec = exec_delete,
 };

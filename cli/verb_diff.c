@@ -17,9 +17,10 @@ struct diff {
 	uint64_t added, changed, removed;
 };
 
-static void tell(struct diff *diff, const char *what, enum item_kind kind, struct sluice_str name)
+static void tell(struct diff *diff, const char *what, enum sluice_store_kind kind,
+                 struct sluice_str name)
 {
-	const char *noun = kind == ITEM_BUS ? "bus" : "rule";
+	const char *noun = sluice_store_noun(kind);
 	if (diff->cli->json) {
 		if (diff->added + diff->changed + diff->removed > 0)
 			sluice_buffer_append_text(&diff->out, ",");
@@ -35,12 +36,12 @@ static void tell(struct diff *diff, const char *what, enum item_kind kind, struc
 }
 
 /* The place of a name in `sorted`, or SIZE_MAX. */
-static size_t find(const struct diff *diff, enum item_kind kind, struct sluice_str name)
+static size_t find(const struct diff *diff, enum sluice_store_kind kind, struct sluice_str name)
 {
 	size_t low = 0, high = diff->file->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		struct rule_item wanted = { .kind = kind, .name = name };
+		struct rule_item wanted = { .definition.kind = kind, .name = name };
 		int order = rule_item_compare(diff->sorted[middle], &wanted);
 		if (order == 0)
 			return middle;
@@ -56,14 +57,11 @@ static size_t find(const struct diff *diff, enum item_kind kind, struct sluice_s
 static bool read_row(const struct catalog_row *row, struct rule_item *item,
                      struct sluice_json_doc **doc)
 {
-	*item = (struct rule_item){ .kind = row->kind };
+	*item = (struct rule_item){ .line = 0 };
 	*doc = NULL;
-	if (row->kind == ITEM_BUS && sluice_bus_parse(row->text, &item->bus, NULL) == SLUICE_OK)
-		item->name = item->bus->name;
-	else if (row->kind == ITEM_RULE &&
-	         sluice_rule_parse(row->text, &item->rule, NULL) == SLUICE_OK)
-		item->name = item->rule->name;
-	else if (sluice_json_parse(row->text, 0, SIZE_MAX, doc, NULL) == SLUICE_OK) {
+	if (sluice_definition_parse(row->kind, row->text, &item->definition, NULL) == SLUICE_OK) {
+		item->name = sluice_definition_name(&item->definition);
+	} else if (sluice_json_parse(row->text, 0, SIZE_MAX, doc, NULL) == SLUICE_OK) {
 		const struct sluice_json *name = sluice_json_get(sluice_json_root(*doc), "name");
 		item->name = name ? name->string : (struct sluice_str){ NULL, 0 };
 	}
@@ -72,12 +70,12 @@ static bool read_row(const struct catalog_row *row, struct rule_item *item,
 
 static bool same(struct diff *diff, const struct rule_item *ours, const struct rule_item *theirs)
 {
-	if (!theirs->rule && !theirs->bus)
+	if (!theirs->definition.rule)
 		return false;
 	sluice_buffer_reset(&diff->ours);
 	sluice_buffer_reset(&diff->theirs);
-	rule_item_write(ours, &diff->ours);
-	rule_item_write(theirs, &diff->theirs);
+	sluice_definition_write(&ours->definition, &diff->ours);
+	sluice_definition_write(&theirs->definition, &diff->theirs);
 	return sluice_str_equal(sluice_buffer_str(&diff->ours), sluice_buffer_str(&diff->theirs));
 }
 
@@ -92,14 +90,11 @@ static bool on_row(void *arg, const struct catalog_row *row)
 			diff->seen[at] = true;
 			if (!same(diff, diff->sorted[at], &theirs))
 				tell(diff, "changed", row->kind, theirs.name);
-		} else if (diff->replace &&
-		           !(row->kind == ITEM_BUS &&
-		             sluice_str_equal(theirs.name, SLUICE_STR("default")))) {
+		} else if (diff->replace && !sluice_store_is_fixed(row->kind, theirs.name)) {
 			tell(diff, "removed", row->kind, theirs.name);
 		}
 	}
-	sluice_rule_destroy(theirs.rule);
-	sluice_bus_destroy(theirs.bus);
+	sluice_definition_finish(&theirs.definition);
 	sluice_json_destroy(doc);
 	return true;
 }
@@ -120,7 +115,8 @@ static enum cli_exit compare(struct diff *diff)
 		return fail(cli, code, NULL, &error);
 	for (size_t i = 0; i < diff->file->count; i++)
 		if (!diff->seen[i])
-			tell(diff, "added", diff->sorted[i]->kind, diff->sorted[i]->name);
+			tell(diff, "added", diff->sorted[i]->definition.kind,
+			     diff->sorted[i]->name);
 	if (cli->json)
 		sluice_buffer_printf(&diff->out,
 		                     "],\"added\":%" PRIu64 ",\"changed\":%" PRIu64
@@ -177,7 +173,7 @@ const struct verb verb_rule_diff = {
 	.options = diff_options,
 	.completes = "@file",
 	.summary = "show what 'rule import' would change",
-	.help = "It prints a line for each rule and bus that would be added, changed or\n"
+	.help = "It prints a line for each rule, bus and queue that would be added, changed or\n"
 	        "removed; the exit status is 1 when there is any, 0 when there is none.",
 	.exec = exec_diff,
 };

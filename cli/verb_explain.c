@@ -202,7 +202,8 @@ struct selection {
 
 static bool wanted(const struct selection *selection, const struct rule_item *item)
 {
-	struct sluice_str bus = item->rule ? item->rule->bus : SLUICE_STR("default");
+	const struct sluice_rule *rule = rule_item_rule(item);
+	struct sluice_str bus = rule ? rule->bus : SLUICE_STR("default");
 	return (!selection->rule || sluice_str_equal(item->name, sluice_str(selection->rule))) &&
 	       (!selection->bus || sluice_str_equal(bus, sluice_str(selection->bus)));
 }
@@ -210,16 +211,19 @@ static bool wanted(const struct selection *selection, const struct rule_item *it
 static bool on_row(void *arg, const struct catalog_row *row)
 {
 	struct selection *selection = arg;
-	struct rule_item item = { .kind = row->kind };
+	struct rule_item item = { .line = 0 };
 	struct sluice_error error;
-	enum sluice_status status = row->kind == ITEM_BUS
-	                                    ? sluice_bus_parse(row->text, &item.bus, &error)
-	                                    : sluice_rule_parse(row->text, &item.rule, &error);
+	if (row->kind == SLUICE_STORE_QUEUE)
+		return true;
+	enum sluice_status status =
+	        sluice_definition_parse(row->kind, row->text, &item.definition, &error);
 	if (status != SLUICE_OK && status != SLUICE_ERR_NOMEM)
 		return true;
 	if (status == SLUICE_OK) {
-		item.name = item.bus ? item.bus->name : item.rule->name;
-		status = rule_file_add(item.bus ? &selection->buses : &selection->rules, &item);
+		item.name = sluice_definition_name(&item.definition);
+		status = rule_file_add(row->kind == SLUICE_STORE_BUS ? &selection->buses
+		                                                     : &selection->rules,
+		                       &item);
 	}
 	selection->failed = status != SLUICE_OK;
 	return !selection->failed;
@@ -228,9 +232,10 @@ static bool on_row(void *arg, const struct catalog_row *row)
 static const struct sluice_bus *bus_of(const struct selection *selection,
                                        const struct rule_item *item)
 {
-	for (size_t i = 0; item->rule && i < selection->buses.count; i++)
-		if (sluice_str_equal(selection->buses.items[i].name, item->rule->bus))
-			return selection->buses.items[i].bus;
+	const struct sluice_rule *rule = rule_item_rule(item);
+	for (size_t i = 0; rule && i < selection->buses.count; i++)
+		if (sluice_str_equal(selection->buses.items[i].name, rule->bus))
+			return selection->buses.items[i].definition.bus;
 	return NULL;
 }
 
@@ -239,12 +244,12 @@ static void write_entry(const struct selection *selection, const struct rule_ite
                         struct sluice_buffer *out)
 {
 	const struct sluice_bus *bus = bus_of(selection, item);
+	const struct sluice_rule *rule = rule_item_rule(item);
 	sluice_buffer_append_text(out, "{");
 	output_member_text(out, "rule", item->name);
-	if (item->rule) {
-		output_member_text(out, "bus", item->rule->bus);
-		output_member_text(out, "state",
-		                   sluice_str(sluice_rule_state_name(item->rule->state)));
+	if (rule) {
+		output_member_text(out, "bus", rule->bus);
+		output_member_text(out, "state", sluice_str(sluice_rule_state_name(rule->state)));
 	}
 	if (bus && topic.data) {
 		output_member(out, "bus_takes");
@@ -271,11 +276,12 @@ static enum cli_exit explain_selection(const struct selection *selection, size_t
 	}
 	for (size_t i = 0; i < selection->rules.count; i++) {
 		const struct rule_item *item = &selection->rules.items[i];
-		if (item->kind != ITEM_RULE || !wanted(selection, item))
+		const struct sluice_pattern *pattern = rule_item_pattern(item);
+		if (!pattern || !wanted(selection, item))
 			continue;
 		items[count] = item;
-		rules[count++] = (struct sluice_explain_rule){ .name = item->name,
-			                                       .pattern = rule_item_pattern(item) };
+		rules[count++] =
+		        (struct sluice_explain_rule){ .name = item->name, .pattern = pattern };
 	}
 	if (selection->rule && count == 0) {
 		sluice_error_set(&error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, NULL,

@@ -35,13 +35,14 @@ static bool on_row(void *arg, const struct catalog_row *row)
 {
 	struct export *export = arg;
 	struct sluice_buffer *line = &export->line;
-	if (row->kind == ITEM_BUS && is_untouched_default(row->text))
+	if (row->kind == SLUICE_STORE_BUS && is_untouched_default(row->text))
 		return true;
 	sluice_buffer_reset(line);
-	if (row->kind == ITEM_BUS)
-		sluice_buffer_append_text(line, "{\"bus\":");
+	bool rule = row->kind == SLUICE_STORE_RULE;
+	if (!rule)
+		sluice_buffer_printf(line, "{\"%s\":", sluice_store_noun(row->kind));
 	sluice_buffer_append_str(line, row->text);
-	sluice_buffer_append_text(line, row->kind == ITEM_BUS ? "}\n" : "\n");
+	sluice_buffer_append_text(line, rule ? "\n" : "}\n");
 	export->failed =
 	        line->failed || fwrite(line->data, 1, line->len, export->file) != line->len;
 	progress_show(&export->progress, ++export->count);
@@ -116,9 +117,9 @@ const struct verb verb_rule_export = {
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.completes = "@file",
-	.summary = "print all rules, and the buses that are not as they came",
-	.help = "A rule a line, and {\"bus\":{…}} for each bus but an unchanged default\n"
-	        "one: what 'rule import' takes. It is one state, however long it takes to\n"
-	        "read.",
+	.summary = "print all rules and queues, and the buses that are not as they came",
+	.help = "A rule a line, {\"queue\":{…}} for each queue, and {\"bus\":{…}} for each bus\n"
+	        "but an unchanged default one: what 'rule import' takes. It is one state,\n"
+	        "however long it takes to read.",
 	.exec = exec_export,
 };

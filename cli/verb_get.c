@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule get, sluice bus get */
+/* sluice rule get, sluice bus get, sluice queue get */
 #include "catalog.h"
 #include "verbs.h"
 
@@ -7,7 +7,7 @@ static bool write_row(void *arg, const struct catalog_row *row)
 {
 	struct sluice_buffer *out = arg;
 	sluice_buffer_append_text(out, "{");
-	output_member(out, row->kind == ITEM_BUS ? "bus" : "rule");
+	output_member(out, sluice_store_noun(row->kind));
 	sluice_buffer_append_str(out, row->text);
 	output_member_integer(out, "revision", row->revision);
 	if (row->error.data)
@@ -37,7 +37,7 @@ static bool write_text(void *arg, const struct catalog_row *row)
 	return true;
 }
 
-static enum cli_exit get(const struct cli *cli, enum item_kind kind)
+static enum cli_exit exec_get(const struct cli *cli)
 {
 	struct catalog *catalog;
 	struct sluice_error error;
@@ -46,7 +46,7 @@ static enum cli_exit get(const struct cli *cli, enum item_kind kind)
 	enum cli_exit code = catalog_open(cli, 0, &catalog);
 	if (code != CLI_OK)
 		return code;
-	code = catalog->ops->get(catalog, kind, sluice_str(name),
+	code = catalog->ops->get(catalog, catalog_kind(cli), sluice_str(name),
 	                         cli->json ? write_row : write_text, &out, &error);
 	if (code != CLI_OK)
 		fail(cli, code, NULL, &error);
@@ -55,16 +55,6 @@ static enum cli_exit get(const struct cli *cli, enum item_kind kind)
 	sluice_buffer_finish(&out);
 	catalog_close(catalog);
 	return code;
-}
-
-static enum cli_exit exec_rule_get(const struct cli *cli)
-{
-	return get(cli, ITEM_RULE);
-}
-
-static enum cli_exit exec_bus_get(const struct cli *cli)
-{
-	return get(cli, ITEM_BUS);
 }
 
 const struct verb verb_rule_get = {
@@ -77,7 +67,7 @@ const struct verb verb_rule_get = {
 	.summary = "print a rule",
 	.help = "It prints the rule as 'rule put' takes it; with --json its revision too\n"
 	        "and, from a broker, its counters and what it matched while SHADOW.",
-	.exec = exec_rule_get,
+	.exec = exec_get,
 };
 
 const struct verb verb_bus_get = {
@@ -88,5 +78,16 @@ const struct verb verb_bus_get = {
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.summary = "print an event bus",
-	.exec = exec_bus_get,
+	.exec = exec_get,
+};
+
+const struct verb verb_queue_get = {
+	.noun = "queue",
+	.name = "get",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "print a queue's definition",
+	.exec = exec_get,
 };

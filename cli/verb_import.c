@@ -7,17 +7,26 @@
 
 static void tell_result(const struct cli *cli, const struct import_result *result, bool dry_run)
 {
+	const char *comma = "";
+	if (!cli->json && dry_run)
+		printf("nothing done; it would be ");
+	for (int i = SLUICE_STORE_KINDS - 1; i >= 0; i--) {
+		enum sluice_store_kind kind = (enum sluice_store_kind)i;
+		uint64_t count = result->counts[kind];
+		if (cli->json)
+			printf("%s\"%s\":%" PRIu64, comma[0] ? "," : "{", sluice_store_plural(kind),
+			       count);
+		else
+			printf("%s%" PRIu64 " %s", comma, count,
+			       count == 1 ? sluice_store_noun(kind) : sluice_store_plural(kind));
+		comma = ", ";
+	}
 	if (cli->json)
-		printf("{\"rules\":%" PRIu64 ",\"buses\":%" PRIu64 ",\"changed\":%" PRIu64
-		       ",\"deleted\":%" PRIu64 ",\"dry_run\":%s}\n",
-		       result->rules, result->buses, result->changed, result->deleted,
-		       dry_run ? "true" : "false");
+		printf(",\"changed\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"dry_run\":%s}\n",
+		       result->changed, result->deleted, dry_run ? "true" : "false");
 	else
-		printf("%s%" PRIu64 " rule%s, %" PRIu64 " bus%s: %" PRIu64 " changed, %" PRIu64
-		       " deleted\n",
-		       dry_run ? "nothing done; it would be " : "", result->rules,
-		       result->rules == 1 ? "" : "s", result->buses, result->buses == 1 ? "" : "es",
-		       result->changed, result->deleted);
+		printf(": %" PRIu64 " changed, %" PRIu64 " deleted\n", result->changed,
+		       result->deleted);
 }
 
 static enum cli_exit exec_import(const struct cli *cli)
@@ -53,7 +62,7 @@ static enum cli_exit exec_import(const struct cli *cli)
 }
 
 static const struct option import_options[] = {
-	{ "replace", 0, NULL, "delete the rules and buses that FILE does not hold", NULL },
+	{ "replace", 0, NULL, "delete the rules, buses and queues that FILE does not hold", NULL },
 	{ "dry-run", 0, NULL, "check all, change nothing", NULL },
 	{ 0 },
 };
@@ -69,8 +78,9 @@ const struct verb verb_rule_import = {
 	.completes = "@file",
 	.summary = "put every rule of a file, or none of them",
 	.help = "FILE holds a rule a line, or a JSON array of rules; - is standard input.\n"
-	        "Beside rules it may hold buses, as {\"bus\":{…}}: what 'rule export'\n"
-	        "prints. With --db the store is made when there is none. A faulty rule is\n"
+	        "Beside rules it may hold buses and queues, as {\"bus\":{…}} and\n"
+	        "{\"queue\":{…}}: what 'rule export' prints. With --db the store is made when "
+	        "there is none. A faulty rule is\n"
 	        "named by file and line.",
 	.exec = exec_import,
 };

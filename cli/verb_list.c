@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule list, sluice bus list */
+/* sluice rule list, sluice bus list, sluice queue list */
 #include <inttypes.h>
 
 #include "catalog.h"
@@ -27,8 +27,8 @@ static void write_json(struct listing *listing, const struct catalog_row *row)
 {
 	struct sluice_buffer *out = &listing->out;
 	sluice_buffer_append_text(out, listing->count ? ",{" : "{");
-	if (listing->full || row->kind == ITEM_BUS) {
-		output_member(out, row->kind == ITEM_BUS ? "bus" : "rule");
+	if (listing->full || row->kind != SLUICE_STORE_RULE) {
+		output_member(out, sluice_store_noun(row->kind));
 		sluice_buffer_append_str(out, row->text);
 	} else {
 		output_member_text(out, "name", member_of(listing, "name", ""));
@@ -61,20 +61,35 @@ static void write_topics(struct listing *listing, const char *name, const char *
 	}
 }
 
+static void write_number(struct listing *listing, const char *name, const char *title)
+{
+	const struct sluice_json *number =
+	        listing->doc ? sluice_json_get(sluice_json_root(listing->doc), name) : NULL;
+	sluice_buffer_printf(&listing->out, "  %s ", title);
+	if (number)
+		output_plain(&listing->out, number);
+}
+
 static void write_table(struct listing *listing, const struct catalog_row *row)
 {
 	struct sluice_buffer *out = &listing->out;
 	char revision[24];
 	snprintf(revision, sizeof(revision), "%" PRId64, row->revision);
 	write_cell(out, member_of(listing, "name", "?"), 30);
-	if (row->kind == ITEM_RULE) {
+	if (row->kind == SLUICE_STORE_RULE) {
 		write_cell(out, member_of(listing, "bus", "default"), 12);
 		write_cell(out, member_of(listing, "state", "ENABLED"), 8);
 	}
 	sluice_buffer_append_text(out, revision);
-	if (row->kind == ITEM_BUS) {
+	if (row->kind == SLUICE_STORE_BUS) {
 		write_topics(listing, "topics", "  ");
 		write_topics(listing, "exclude", "  not ");
+	} else if (row->kind == SLUICE_STORE_QUEUE) {
+		write_number(listing, "visibility_timeout_s", "visibility");
+		write_number(listing, "max_receives", "receives");
+		struct sluice_str dead_letter = member_of(listing, "dead_letter", "");
+		sluice_buffer_append_text(out, dead_letter.len ? "  dead " : "");
+		output_safe(out, dead_letter);
 	}
 	if (row->error.data) {
 		sluice_buffer_append_text(out, "  ! ");
@@ -106,18 +121,17 @@ static bool on_row(void *arg, const struct catalog_row *row)
 	return written;
 }
 
-static enum cli_exit list(const struct cli *cli, enum item_kind kind,
-                          const struct sluice_store_query *query)
+static enum cli_exit list(const struct cli *cli, const struct sluice_store_query *query)
 {
 	struct listing listing = { .cli = cli, .full = arguments_has(cli->args, "full") };
+	enum sluice_store_kind kind = catalog_kind(cli);
 	struct catalog *catalog;
 	struct sluice_error error;
 	enum cli_exit code = catalog_open(cli, 0, &catalog);
 	if (code != CLI_OK)
 		return code;
 	if (cli->json)
-		sluice_buffer_append_text(&listing.out,
-		                          kind == ITEM_BUS ? "{\"buses\":[" : "{\"rules\":[");
+		sluice_buffer_printf(&listing.out, "{\"%s\":[", sluice_store_plural(kind));
 	code = catalog->ops->list(catalog, kind, query, on_row, &listing, &error);
 	if (code != CLI_OK) {
 		fail(cli, code, NULL, &error);
@@ -153,12 +167,12 @@ static enum cli_exit exec_rule_list(const struct cli *cli)
 			return fail_usage(cli, "--state: ENABLED, DISABLED or SHADOW");
 		query.state = (int)parsed;
 	}
-	return list(cli, ITEM_RULE, &query);
+	return list(cli, &query);
 }
 
-static enum cli_exit exec_bus_list(const struct cli *cli)
+static enum cli_exit exec_list(const struct cli *cli)
 {
-	return list(cli, ITEM_BUS, NULL);
+	return list(cli, NULL);
 }
 
 static const struct option rule_list_options[] = {
@@ -191,5 +205,16 @@ const struct verb verb_bus_list = {
 	.summary = "list event buses",
 	.help = "Columns: name, revision, the topic filters it takes in and those it leaves\n"
 	        "out.",
-	.exec = exec_bus_list,
+	.exec = exec_list,
+};
+
+const struct verb verb_queue_list = {
+	.noun = "queue",
+	.name = "list",
+	.operands = "",
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "list queues",
+	.help = "Columns: name, revision, how long a message is a worker's, how often it is\n"
+	        "given out (0: without bound), and where it goes after that.",
+	.exec = exec_list,
 };

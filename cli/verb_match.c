@@ -177,12 +177,11 @@ static enum cli_exit add_rules(const struct cli *cli, struct engine *engine,
 	struct sluice_error error;
 	for (size_t i = 0; i < count; i++) {
 		const struct rule_item *item = sorted[i];
-		if (item->kind != ITEM_RULE)
+		const struct sluice_rule *rule = rule_item_rule(item);
+		const struct sluice_pattern *pattern = rule_item_pattern(item);
+		if (!pattern || (rule && rule->state == SLUICE_RULE_DISABLED))
 			continue;
-		if (item->rule && item->rule->state == SLUICE_RULE_DISABLED)
-			continue;
-		if (sluice_matcher_add(engine->matcher, i, rule_item_pattern(item), &error) !=
-		    SLUICE_OK)
+		if (sluice_matcher_add(engine->matcher, i, pattern, &error) != SLUICE_OK)
 			return fail(cli, CLI_SYSTEM, NULL, &error);
 	}
 	return CLI_OK;

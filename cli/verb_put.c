@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule put, sluice bus put */
+/* sluice rule put, sluice bus put, sluice queue put */
 #include <inttypes.h>
 
 #include "catalog.h"
 #include "verbs.h"
 
-static enum cli_exit put(const struct cli *cli, unsigned file_flags)
+static bool ignore_row(void *arg, const struct catalog_row *row)
+{
+	(void)arg, (void)row;
+	return false;
+}
+
+/* A queue may come after those who name it; but a name may also be misspelt. */
+static void warn_of_queue(struct catalog *catalog, struct sluice_str queue)
+{
+	struct sluice_error error;
+	if (queue.data && catalog->ops->get(catalog, SLUICE_STORE_QUEUE, queue, ignore_row, NULL,
+	                                    &error) == CLI_NO)
+		fprintf(stderr, "sluice: warning: there is no queue \"%.*s\" yet\n", (int)queue.len,
+		        queue.data);
+}
+
+static void warn_of_queues(struct catalog *catalog, const struct sluice_definition *definition)
+{
+	if (definition->kind == SLUICE_STORE_QUEUE)
+		warn_of_queue(catalog, definition->queue->dead_letter);
+	if (definition->kind != SLUICE_STORE_RULE)
+		return;
+	const struct sluice_rule *rule = definition->rule;
+	warn_of_queue(catalog, rule->dead_letter);
+	for (size_t i = 0; i < rule->target_count; i++) {
+		struct sluice_str queue = rule->targets[i].queue;
+		bool again = sluice_str_equal(queue, rule->dead_letter);
+		for (size_t j = 0; j < i && !again; j++)
+			again = sluice_str_equal(queue, rule->targets[j].queue);
+		if (!again)
+			warn_of_queue(catalog, queue);
+	}
+}
+
+static enum cli_exit exec_put(const struct cli *cli)
 {
 	struct rule_file file;
 	struct sluice_error error;
@@ -13,7 +47,8 @@ static enum cli_exit put(const struct cli *cli, unsigned file_flags)
 	if (arguments_integer(cli->args, "if-revision", 0, INT64_MAX, SLUICE_STORE_ANY_REVISION,
 	                      &if_revision, &error) != SLUICE_OK)
 		return fail_usage(cli, "%s", error.message);
-	enum cli_exit code = rule_file_load(cli, cli->args->operands[0], file_flags, &file);
+	enum cli_exit code =
+	        rule_file_load_one(cli, cli->args->operands[0], catalog_kind(cli), &file);
 	if (code != CLI_OK)
 		return code;
 	struct catalog *catalog;
@@ -36,20 +71,12 @@ static enum cli_exit put(const struct cli *cli, unsigned file_flags)
 			printf("%.*s: revision %" PRId64 "\n", (int)item->name.len, item->name.data,
 			       revision);
 		}
+		if (code == CLI_OK)
+			warn_of_queues(catalog, &item->definition);
 		catalog_close(catalog);
 	}
 	rule_file_finish(&file);
 	return code;
-}
-
-static enum cli_exit exec_rule_put(const struct cli *cli)
-{
-	return put(cli, RULE_FILE_ONE_RULE);
-}
-
-static enum cli_exit exec_bus_put(const struct cli *cli)
-{
-	return put(cli, RULE_FILE_ONE_BUS);
 }
 
 static const struct option put_options[] = {
@@ -69,7 +96,7 @@ const struct verb verb_rule_put = {
 	.summary = "add a rule, or replace the one of that name",
 	.help = "FILE holds one rule as JSON; - is standard input. With --db the store is\n"
 	        "made when there is none.",
-	.exec = exec_rule_put,
+	.exec = exec_put,
 };
 
 const struct verb verb_bus_put = {
@@ -83,5 +110,20 @@ const struct verb verb_bus_put = {
 	.completes = "@file",
 	.summary = "add an event bus, or replace the one of that name",
 	.help = "FILE holds one bus as JSON; - is standard input.",
-	.exec = exec_bus_put,
+	.exec = exec_put,
+};
+
+const struct verb verb_queue_put = {
+	.noun = "queue",
+	.name = "put",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = put_options,
+	.completes = "@file",
+	.summary = "add a queue, or replace the one of that name",
+	.help = "FILE holds one queue as JSON; - is standard input. Messages that are in the\n"
+	        "queue stay there.",
+	.exec = exec_put,
 };

@@ -136,13 +136,15 @@ static enum cli_exit store_status(const struct cli *cli, const char *path)
 	}
 	if (status != SLUICE_OK)
 		return fail(cli, status == SLUICE_ERR_NOMEM ? CLI_SYSTEM : CLI_STORE, NULL, &error);
-	printf(cli->json ? "{\"rules\":%" PRIu64 ",\"buses\":%" PRIu64 ",\"rule_errors\":%" PRIu64
-	                   ",\"revision\":%" PRId64 ",\"schema_version\":%d,\"bytes\":%" PRIu64
-	                   "}\n"
-	                 : "rules %" PRIu64 "\nbuses %" PRIu64 "\nrule_errors %" PRIu64
-	                   "\nrevision %" PRId64 "\nschema_version %d\nbytes %" PRIu64 "\n",
-	       stats.rules, stats.buses, stats.errors, stats.revision, stats.schema_version,
-	       stats.bytes);
+	for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0; kind--)
+		printf(cli->json ? "%s\"%s\":%" PRIu64 "," : "%.0s%s %" PRIu64 "\n",
+		       kind == SLUICE_STORE_RULE ? "{" : "",
+		       sluice_store_plural((enum sluice_store_kind)kind), stats.counts[kind]);
+	printf(cli->json ? "\"rule_errors\":%" PRIu64 ",\"revision\":%" PRId64
+	                   ",\"schema_version\":%d,\"bytes\":%" PRIu64 "}\n"
+	                 : "rule_errors %" PRIu64 "\nrevision %" PRId64
+	                   "\nschema_version %d\nbytes %" PRIu64 "\n",
+	       stats.errors, stats.revision, stats.schema_version, stats.bytes);
 	return CLI_OK;
 }
 

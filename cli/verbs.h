@@ -5,10 +5,10 @@
 
 #include "cli.h"
 
-extern const struct verb verb_rule_put, verb_bus_put;
-extern const struct verb verb_rule_get, verb_bus_get;
-extern const struct verb verb_rule_list, verb_bus_list;
-extern const struct verb verb_rule_delete, verb_bus_delete;
+extern const struct verb verb_rule_put, verb_bus_put, verb_queue_put;
+extern const struct verb verb_rule_get, verb_bus_get, verb_queue_get;
+extern const struct verb verb_rule_list, verb_bus_list, verb_queue_list;
+extern const struct verb verb_rule_delete, verb_bus_delete, verb_queue_delete;
 extern const struct verb verb_rule_enable, verb_rule_disable, verb_rule_shadow;
 extern const struct verb verb_rule_import;
 extern const struct verb verb_rule_export;

@@ -63,9 +63,10 @@ void drain_apply(struct plugin *plugin, struct message *message)
 		sluice_pattern_destroy(change->pattern);
 		break;
 	}
-	case MESSAGE_CHANGE_BUS: {
-		struct change_bus_message *change = (struct change_bus_message *)message;
-		ruleset_change_bus(plugin, change->bus, change->definition);
+	case MESSAGE_CHANGE_BUS:
+	case MESSAGE_CHANGE_QUEUE: {
+		struct change_defined_message *change = (struct change_defined_message *)message;
+		ruleset_change_defined(plugin, change->defined, change->definition);
 		break;
 	}
 	case MESSAGE_TAP_START:

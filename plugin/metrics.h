@@ -45,6 +45,7 @@ struct metrics {
 	/* written by the store's thread (at start: the broker's, before there is another) */
 	counter rules; /* in force */
 	counter buses;
+	counter queues;
 	counter rule_errors;
 	counter store_state; /* enum sluice_status of the last look at the store */
 };

@@ -237,56 +237,88 @@ static void rule_gone(struct registry *registry, const struct sluice_store_row *
 	emit_rule(sink, message, old, NULL);
 }
 
-/* --- buses --- */
+/* --- buses and queues --- */
+
+static struct defined *find_defined(const struct registry *registry, enum sluice_store_kind kind,
+                                    struct sluice_str name)
+{
+	struct defined *defined = registry->defined[kind];
+	while (defined && !(named(defined->name, name) && defined->current))
+		defined = defined->next;
+	return defined;
+}
 
 struct bus_record *registry_bus(const struct registry *registry, struct sluice_str name)
 {
-	struct bus_record *bus = registry->buses;
-	while (bus && !(named(bus->name, name) && bus->current))
-		bus = bus->next;
-	return bus;
+	return (struct bus_record *)find_defined(registry, SLUICE_STORE_BUS, name);
 }
 
-/* A record of that name whose bus was not deleted, be it in force or not. */
-static struct bus_record *bus_record(struct registry *registry, struct sluice_str name)
+static void free_defined(struct defined *defined)
 {
-	struct bus_record *bus = registry_bus(registry, name);
-	if (bus || name.len > SLUICE_NAME_MAX)
-		return bus;
-	bus = calloc(1, sizeof *bus);
-	if (!bus)
+	if (defined->kind == SLUICE_STORE_BUS)
+		sluice_matcher_destroy(((struct bus_record *)defined)->matcher);
+	free(defined);
+}
+
+static struct defined *create_defined(enum sluice_store_kind kind)
+{
+	bool bus = kind == SLUICE_STORE_BUS;
+	struct defined *defined =
+	        calloc(1, bus ? sizeof(struct bus_record) : sizeof(struct queue_record));
+	if (!defined)
 		return NULL;
-	bus->garbage.kind = GARBAGE_BUS;
-	bus->matcher = sluice_matcher_create();
-	if (!bus->matcher) {
-		free(bus);
+	defined->kind = kind;
+	defined->garbage.kind = bus ? GARBAGE_BUS : GARBAGE_QUEUE;
+	if (!bus)
+		return defined;
+	struct bus_record *record = (struct bus_record *)defined;
+	record->matcher = sluice_matcher_create();
+	if (!record->matcher) {
+		free(record);
 		return NULL;
 	}
-	copy_name(bus->name, name);
-	bus->next = registry->buses;
-	registry->buses = bus;
-	return bus;
+	return defined;
 }
 
-static void unlink_bus(struct registry *registry, struct bus_record *bus)
+/* A record of that name whose row was not deleted, be it in force or not. */
+static struct defined *defined_record(struct registry *registry, enum sluice_store_kind kind,
+                                      struct sluice_str name)
 {
-	struct bus_record **link = &registry->buses;
-	while (*link != bus)
+	struct defined *defined = find_defined(registry, kind, name);
+	if (defined || name.len > SLUICE_NAME_MAX)
+		return defined;
+	defined = create_defined(kind);
+	if (!defined)
+		return NULL;
+	copy_name(defined->name, name);
+	defined->next = registry->defined[kind];
+	registry->defined[kind] = defined;
+	return defined;
+}
+
+static void unlink_defined(struct registry *registry, struct defined *defined)
+{
+	struct defined **link = &registry->defined[defined->kind];
+	while (*link != defined)
 		link = &(*link)->next;
-	*link = bus->next;
+	*link = defined->next;
 }
 
-static void free_bus(struct bus_record *bus)
-{
-	sluice_matcher_destroy(bus->matcher);
-	free(bus);
-}
-
-static void free_definition(struct bus_definition *definition)
+static void free_definition(struct definition *definition)
 {
 	if (definition)
-		sluice_bus_destroy(definition->bus);
+		sluice_definition_finish(&definition->content);
 	free(definition);
+}
+
+static void emit_defined(const struct registry_sink *sink, struct change_defined_message *message,
+                         struct defined *defined, struct definition *definition)
+{
+	message->message.kind =
+	        defined->kind == SLUICE_STORE_BUS ? MESSAGE_CHANGE_BUS : MESSAGE_CHANGE_QUEUE;
+	message->defined = defined;
+	message->definition = definition;
+	sink->emit(sink->arg, &message->message);
 }
 
 /* Rules that came before their bus. */
@@ -309,61 +341,59 @@ static void take_waiting(struct registry *registry, const struct registry_sink *
 	}
 }
 
-static void bus_changed(struct registry *registry, const struct sluice_store_row *row,
-                        const struct registry_sink *sink)
+static void defined_changed(struct registry *registry, enum sluice_store_kind kind,
+                            const struct sluice_store_row *row, const struct registry_sink *sink)
 {
 	struct sluice_error error;
-	struct sluice_bus *parsed = NULL;
-	struct bus_record *bus = registry_bus(registry, row->name);
-	enum sluice_status status = sluice_bus_parse(row->text, &parsed, &error);
+	struct sluice_definition parsed;
+	struct defined *defined = find_defined(registry, kind, row->name);
+	enum sluice_status status = sluice_definition_parse(kind, row->text, &parsed, &error);
 	if (status != SLUICE_OK) {
-		if (bus)
-			set_faulty(registry, &bus->faulty, true);
-		sink->report(sink->arg, SLUICE_STORE_BUS, row->name, row->revision, &error);
+		if (defined)
+			set_faulty(registry, &defined->faulty, true);
+		sink->report(sink->arg, kind, row->name, row->revision, &error);
 		return;
 	}
-	struct bus_definition *definition = calloc(1, sizeof *definition);
-	struct change_bus_message *message = calloc(1, sizeof *message);
-	if (!bus)
-		bus = bus_record(registry, row->name);
-	if (!definition || !message || !bus) {
+	struct definition *definition = calloc(1, sizeof *definition);
+	struct change_defined_message *message = calloc(1, sizeof *message);
+	if (!defined)
+		defined = defined_record(registry, kind, row->name);
+	if (!definition || !message || !defined) {
 		free(definition);
 		free(message);
-		sluice_bus_destroy(parsed);
-		if (bus && !bus->current) {
+		sluice_definition_finish(&parsed);
+		if (defined && !defined->current) {
 			/* Nobody would find it again: the next try makes another. */
-			unlink_bus(registry, bus);
-			free_bus(bus);
-			bus = NULL;
+			unlink_defined(registry, defined);
+			free_defined(defined);
+			defined = NULL;
 		}
-		no_memory(registry, sink, SLUICE_STORE_BUS, row, bus ? &bus->faulty : NULL);
+		no_memory(registry, sink, kind, row, defined ? &defined->faulty : NULL);
 		return;
 	}
-	*definition = (struct bus_definition){ { .kind = GARBAGE_DEFINITION }, parsed };
-	*message = (struct change_bus_message){ { MESSAGE_CHANGE_BUS }, bus, definition };
-	bool is_new = bus->current == NULL;
-	registry->bus_count += is_new;
-	bus->current = definition;
-	bus->revision = row->revision;
-	set_faulty(registry, &bus->faulty, false);
-	sink->emit(sink->arg, &message->message);
-	sink->report(sink->arg, SLUICE_STORE_BUS, row->name, row->revision, NULL);
-	if (is_new)
+	*definition = (struct definition){ { .kind = GARBAGE_DEFINITION }, parsed };
+	bool is_new = defined->current == NULL;
+	registry->defined_counts[kind] += is_new;
+	defined->current = definition;
+	defined->revision = row->revision;
+	set_faulty(registry, &defined->faulty, false);
+	emit_defined(sink, message, defined, definition);
+	sink->report(sink->arg, kind, row->name, row->revision, NULL);
+	if (is_new && kind == SLUICE_STORE_BUS)
 		take_waiting(registry, sink);
 }
 
-static void bus_gone(struct registry *registry, const struct sluice_store_row *row,
-                     const struct registry_sink *sink)
+static void defined_gone(struct registry *registry, enum sluice_store_kind kind,
+                         const struct sluice_store_row *row, const struct registry_sink *sink)
 {
-	struct bus_record *bus = registry_bus(registry, row->name);
-	struct change_bus_message *message = bus ? calloc(1, sizeof *message) : NULL;
+	struct defined *defined = find_defined(registry, kind, row->name);
+	struct change_defined_message *message = defined ? calloc(1, sizeof *message) : NULL;
 	if (!message)
 		return;
-	set_faulty(registry, &bus->faulty, false);
-	bus->current = NULL;
-	registry->bus_count--;
-	*message = (struct change_bus_message){ { MESSAGE_CHANGE_BUS }, bus, NULL };
-	sink->emit(sink->arg, &message->message);
+	set_faulty(registry, &defined->faulty, false);
+	defined->current = NULL;
+	registry->defined_counts[kind]--;
+	emit_defined(sink, message, defined, NULL);
 }
 
 /* --- all --- */
@@ -388,11 +418,13 @@ void registry_finish(struct registry *registry)
 			free_record(record);
 		}
 	}
-	while (registry->buses) {
-		struct bus_record *bus = registry->buses;
-		registry->buses = bus->next;
-		free_definition(bus->current);
-		free_bus(bus);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
+		struct defined *next;
+		for (struct defined *defined = registry->defined[kind]; defined; defined = next) {
+			next = defined->next;
+			free_definition(defined->current);
+			free_defined(defined);
+		}
 	}
 	free(registry->rules);
 	*registry = (struct registry){ 0 };
@@ -402,10 +434,10 @@ void registry_change(struct registry *registry, enum sluice_store_kind kind,
                      const struct sluice_store_row *row, const struct registry_sink *sink)
 {
 	bool gone = row->text.data == NULL;
-	if (kind == SLUICE_STORE_BUS && gone)
-		bus_gone(registry, row, sink);
-	else if (kind == SLUICE_STORE_BUS)
-		bus_changed(registry, row, sink);
+	if (kind != SLUICE_STORE_RULE && gone)
+		defined_gone(registry, kind, row, sink);
+	else if (kind != SLUICE_STORE_RULE)
+		defined_changed(registry, kind, row, sink);
 	else if (gone)
 		rule_gone(registry, row, sink);
 	else
@@ -424,14 +456,15 @@ void registry_free(struct registry *registry, struct garbage *garbage)
 		free(entry);
 		break;
 	}
-	case GARBAGE_BUS: {
-		struct bus_record *bus = (struct bus_record *)garbage;
-		unlink_bus(registry, bus);
-		free_bus(bus);
+	case GARBAGE_BUS:
+	case GARBAGE_QUEUE: {
+		struct defined *defined = (struct defined *)garbage;
+		unlink_defined(registry, defined);
+		free_defined(defined);
 		break;
 	}
 	case GARBAGE_DEFINITION:
-		free_definition((struct bus_definition *)garbage);
+		free_definition((struct definition *)garbage);
 		break;
 	case GARBAGE_SAMPLE:
 		free(garbage);

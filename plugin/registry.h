@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Every rule and bus by name, with the version of each that is in force, on the store's thread. It
+ * Every rule, bus and queue by name, with the version of each that is in force, on the store's thread. It
  * owns them all; what the broker's thread uses comes back as garbage before it is freed.
  */
 #ifndef SLUICE_PLUGIN_REGISTRY_H
@@ -14,10 +14,10 @@
 struct registry {
 	struct rule_record **rules; /* chained by hash of the name */
 	size_t rule_slots, rule_count;
-	struct bus_record *buses;
-	size_t in_force; /* rules */
-	size_t bus_count;
-	size_t faults; /* rules and buses whose row, as it stands, is not in force */
+	struct defined *defined[SLUICE_STORE_KINDS]; /* buses and queues */
+	size_t defined_counts[SLUICE_STORE_KINDS];   /* those in force */
+	size_t in_force;                             /* rules */
+	size_t faults; /* of all kinds, whose row, as it stands, is not in force */
 };
 
 /* Sends a change to the broker's thread; takes the message. */
@@ -46,7 +46,7 @@ void registry_finish(struct registry *registry);
 void registry_change(struct registry *registry, enum sluice_store_kind kind,
                      const struct sluice_store_row *row, const struct registry_sink *sink);
 
-/* Frees a rule, bus, definition or sample that came back. */
+/* Frees a rule, bus, queue, definition or sample that came back. */
 void registry_free(struct registry *registry, struct garbage *garbage);
 
 /* NULL when there is none of that name, or no version of it in force. */

@@ -447,11 +447,13 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 	router->event_number++;
 	router->visit_count = 0;
 	bool keep = false;
-	for (size_t i = 0; i < plugin->ruleset.bus_count && !route.over_limit; i++) {
-		struct bus_record *bus = plugin->ruleset.buses[i];
-		if (sluice_bus_takes(bus->definition->bus, route.event.topic)) {
-			visit(&route, bus, route.event.payload, NULL);
-			keep |= !bus->definition->bus->deliver_original;
+	const struct defined_list *buses = &plugin->ruleset.buses;
+	for (size_t i = 0; i < buses->count && !route.over_limit; i++) {
+		const struct sluice_bus *bus = buses->items[i]->definition->content.bus;
+		if (sluice_bus_takes(bus, route.event.topic)) {
+			visit(&route, (struct bus_record *)buses->items[i], route.event.payload,
+			      NULL);
+			keep |= !bus->deliver_original;
 		}
 	}
 	if (router->visit_count == 0 && !route.over_limit)

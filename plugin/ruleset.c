@@ -15,7 +15,8 @@ bool ruleset_init(struct ruleset *ruleset)
 void ruleset_finish(struct ruleset *ruleset)
 {
 	protect_finish(&ruleset->protect);
-	free(ruleset->buses);
+	free(ruleset->buses.items);
+	free(ruleset->queues.items);
 	*ruleset = (struct ruleset){ 0 };
 }
 
@@ -26,13 +27,13 @@ static int compare(struct sluice_str a, struct sluice_str b)
 	return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Where a bus of that name stands or would stand. */
-static size_t position(const struct ruleset *ruleset, struct sluice_str name)
+/* Where one of that name stands or would stand. */
+static size_t position(const struct defined_list *list, struct sluice_str name)
 {
-	size_t low = 0, high = ruleset->bus_count;
+	size_t low = 0, high = list->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (compare(sluice_str(ruleset->buses[middle]->name), name) < 0)
+		if (compare(sluice_str(list->items[middle]->name), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -40,12 +41,22 @@ static size_t position(const struct ruleset *ruleset, struct sluice_str name)
 	return low;
 }
 
+static struct defined *find(const struct defined_list *list, struct sluice_str name)
+{
+	size_t at = position(list, name);
+	if (at < list->count && compare(sluice_str(list->items[at]->name), name) == 0)
+		return list->items[at];
+	return NULL;
+}
+
 struct bus_record *ruleset_bus(const struct ruleset *ruleset, struct sluice_str name)
 {
-	size_t at = position(ruleset, name);
-	if (at < ruleset->bus_count && compare(sluice_str(ruleset->buses[at]->name), name) == 0)
-		return ruleset->buses[at];
-	return NULL;
+	return (struct bus_record *)find(&ruleset->buses, name);
+}
+
+struct queue_record *ruleset_queue(const struct ruleset *ruleset, struct sluice_str name)
+{
+	return (struct queue_record *)find(&ruleset->queues, name);
 }
 
 /* --- rules --- */
@@ -109,47 +120,49 @@ void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct r
 	retire(plugin, old);
 }
 
-/* --- buses --- */
+/* --- buses and queues --- */
 
-static bool insert(struct ruleset *ruleset, struct bus_record *bus)
+static bool insert(struct defined_list *list, struct defined *defined)
 {
-	if (ruleset->bus_count == ruleset->bus_capacity) {
-		size_t capacity = ruleset->bus_capacity ? ruleset->bus_capacity * 2 : 16;
-		struct bus_record **buses =
-		        realloc(ruleset->buses, capacity * sizeof(struct bus_record *));
-		if (!buses)
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 16;
+		struct defined **items = realloc(list->items, capacity * sizeof(struct defined *));
+		if (!items)
 			return false;
-		ruleset->buses = buses;
-		ruleset->bus_capacity = capacity;
+		list->items = items;
+		list->capacity = capacity;
 	}
-	size_t at = position(ruleset, sluice_str(bus->name));
-	memmove(&ruleset->buses[at + 1], &ruleset->buses[at],
-	        (ruleset->bus_count - at) * sizeof(struct bus_record *));
-	ruleset->buses[at] = bus;
-	ruleset->bus_count++;
+	size_t at = position(list, sluice_str(defined->name));
+	memmove(&list->items[at + 1], &list->items[at],
+	        (list->count - at) * sizeof(struct defined *));
+	list->items[at] = defined;
+	list->count++;
 	return true;
 }
 
-static void take_out(struct ruleset *ruleset, struct bus_record *bus)
+static void take_out(struct defined_list *list, struct defined *defined)
 {
-	size_t at = position(ruleset, sluice_str(bus->name));
-	if (at == ruleset->bus_count || ruleset->buses[at] != bus)
+	size_t at = position(list, sluice_str(defined->name));
+	if (at == list->count || list->items[at] != defined)
 		return; /* it never came in, for want of memory */
-	ruleset->bus_count--;
-	memmove(&ruleset->buses[at], &ruleset->buses[at + 1],
-	        (ruleset->bus_count - at) * sizeof(struct bus_record *));
+	list->count--;
+	memmove(&list->items[at], &list->items[at + 1],
+	        (list->count - at) * sizeof(struct defined *));
 }
 
-void ruleset_change_bus(struct plugin *plugin, struct bus_record *bus,
-                        struct bus_definition *definition)
+void ruleset_change_defined(struct plugin *plugin, struct defined *defined,
+                            struct definition *definition)
 {
-	if (!bus->definition && definition && !insert(&plugin->ruleset, bus))
-		log_line(MOSQ_LOG_ERR, "out of memory: bus %s is not in force", bus->name);
-	if (bus->definition)
-		plugin_give_back(plugin, &bus->definition->garbage);
-	bus->definition = definition;
+	struct defined_list *list = defined->kind == SLUICE_STORE_BUS ? &plugin->ruleset.buses
+	                                                              : &plugin->ruleset.queues;
+	if (!defined->definition && definition && !insert(list, defined))
+		log_line(MOSQ_LOG_ERR, "out of memory: %s %s is not in force",
+		         sluice_store_noun(defined->kind), defined->name);
+	if (defined->definition)
+		plugin_give_back(plugin, &defined->definition->garbage);
+	defined->definition = definition;
 	if (!definition) {
-		take_out(&plugin->ruleset, bus);
-		plugin_give_back(plugin, &bus->garbage);
+		take_out(list, defined);
+		plugin_give_back(plugin, &defined->garbage);
 	}
 }

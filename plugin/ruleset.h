@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* The rules and buses that are in force, as the broker's thread uses them. */
+/* The rules, buses and queues that are in force, as the broker's thread uses them. */
 #ifndef SLUICE_PLUGIN_RULESET_H
 #define SLUICE_PLUGIN_RULESET_H
 
@@ -11,18 +11,24 @@
 
 struct plugin;
 
+/* In the order of their names. */
+struct defined_list {
+	struct defined **items;
+	size_t count, capacity;
+};
+
 struct ruleset {
-	struct bus_record **buses; /* in the order of their names */
-	size_t bus_count, bus_capacity;
+	struct defined_list buses, queues;
 	struct protect protect;
 };
 
 bool ruleset_init(struct ruleset *ruleset);
-/* Rules and buses are the registry's, which frees them; only the list goes. */
+/* What is in it is the registry's, which frees it; only the lists go. */
 void ruleset_finish(struct ruleset *ruleset);
 
 /* NULL when there is none of that name. */
 struct bus_record *ruleset_bus(const struct ruleset *ruleset, struct sluice_str name);
+struct queue_record *ruleset_queue(const struct ruleset *ruleset, struct sluice_str name);
 
 /*
  * Puts a change in force. Touches just what changed: the time is that of adding or removing one
@@ -31,7 +37,8 @@ struct bus_record *ruleset_bus(const struct ruleset *ruleset, struct sluice_str 
  */
 void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct rule_entry *now,
                          const struct sluice_pattern *pattern);
-void ruleset_change_bus(struct plugin *plugin, struct bus_record *bus,
-                        struct bus_definition *definition);
+/* A bus or queue; definition == NULL: it is gone. */
+void ruleset_change_defined(struct plugin *plugin, struct defined *defined,
+                            struct definition *definition);
 
 #endif

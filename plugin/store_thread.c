@@ -70,12 +70,11 @@ static void report(void *arg, enum sluice_store_kind kind, struct sluice_str nam
                    const struct sluice_error *fault)
 {
 	struct store_thread *thread = arg;
-	const char *what = kind == SLUICE_STORE_RULE ? "rule" : "bus";
 	if (fault) {
 		char text[640];
 		sluice_error_format(fault, NULL, text, sizeof text);
-		say(thread, MOSQ_LOG_ERR, "%s %.*s, revision %lld, is not in force: %s", what,
-		    (int)name.len, name.data, (long long)revision, text);
+		say(thread, MOSQ_LOG_ERR, "%s %.*s, revision %lld, is not in force: %s",
+		    sluice_store_noun(kind), (int)name.len, name.data, (long long)revision, text);
 	}
 	sluice_store_report(thread->store, kind, name, revision, fault);
 }
@@ -95,7 +94,8 @@ static void note_state(struct store_thread *thread, enum sluice_status status,
 	enum sluice_status before = (enum sluice_status)counter_get(&metrics->store_state);
 	counter_set(&metrics->store_state, (uint64_t)status);
 	counter_set(&metrics->rules, thread->registry.in_force);
-	counter_set(&metrics->buses, thread->registry.bus_count);
+	counter_set(&metrics->buses, thread->registry.defined_counts[SLUICE_STORE_BUS]);
+	counter_set(&metrics->queues, thread->registry.defined_counts[SLUICE_STORE_QUEUE]);
 	counter_set(&metrics->rule_errors, thread->registry.faults);
 	bool starting = !thread->running && !thread->plugin->options.continue_on_bad_store;
 	if (status == before || starting)

@@ -128,7 +128,7 @@ void taps_event(struct plugin *plugin, const struct bus_record *bus, const mosqu
 {
 	for (struct tap *tap = plugin->taps.first; tap; tap = tap->next) {
 		struct sluice_match match;
-		if (strcmp(tap->bus, bus->name) != 0 ||
+		if (strcmp(tap->bus, bus->head.name) != 0 ||
 		    !event_properties_read(properties, &plugin->compat, list,
 		                           sluice_matcher_metadata(tap->matcher), event) ||
 		    sluice_match(tap->matcher, plugin->router.scratch, event, &match) !=

@@ -6,13 +6,13 @@
  *
  *	broker's thread                                      store's thread
  *	             ── REQUEST, TAPPED, GARBAGE ──>  to_store
- *	  to_broker  <── CHANGE_RULE, CHANGE_BUS, TAP_START, TAP_STOP, ANSWER, LOG ──
+ *	  to_broker  <── CHANGE_RULE, CHANGE_BUS, CHANGE_QUEUE, TAP_START, TAP_STOP, ANSWER, LOG ──
  *
  * Both rings keep order, so an answer is sent after the changes it tells of are in force. A
  * message is one malloc by the sender and one free by the receiver, with the pattern that it brings.
  *
  * What both look at while it lives:
- * - compiled rules and buses (struct rule_entry, struct bus_definition): immutable. The store's
+ * - compiled rules, buses and queues (struct rule_entry, struct definition): immutable. The store's
  *   thread makes them; the broker's uses them from CHANGE until it gives them back as GARBAGE; then
  *   the store's frees them;
  * - counters (struct metrics, struct rule_record, struct tap): atomics;
@@ -28,13 +28,14 @@
 
 #include "metrics.h"
 #include "sluice/matcher.h"
-#include "sluice/rule.h"
+#include "sluice_store/definition.h"
 
 /* --- what is given back to the store's thread to be freed --- */
 
 enum garbage_kind {
 	GARBAGE_RULE,
 	GARBAGE_BUS,
+	GARBAGE_QUEUE,
 	GARBAGE_DEFINITION,
 	GARBAGE_SAMPLE,
 	GARBAGE_TAP,
@@ -47,7 +48,7 @@ struct garbage {
 	struct garbage *next;
 };
 
-/* --- rules and buses --- */
+/* --- rules, buses and queues --- */
 
 enum { RULE_SAMPLES = 4, SAMPLE_TOPIC_MAX = 256 };
 
@@ -78,24 +79,35 @@ struct rule_record {
 	struct rule_record *next;
 };
 
-/* A bus. Lives from its first CHANGE_BUS until its GARBAGE. */
-struct bus_record {
+/* What a bus or queue says of itself. */
+struct definition {
 	struct garbage garbage;
-	char name[SLUICE_NAME_MAX + 1];
-	/* the broker's thread only */
-	struct sluice_matcher *matcher; /* its rules; an id is the address of a struct rule_entry */
-	struct bus_definition *definition;
-	uint64_t visited; /* the number of the last event that visited it */
-	/* the store's thread only */
-	struct bus_definition *current;
-	int64_t revision;
-	bool faulty;
-	struct bus_record *next;
+	struct sluice_definition content;
 };
 
-struct bus_definition {
+/* The head of a bus and of a queue. Lives from its first CHANGE until its GARBAGE. */
+struct defined {
 	struct garbage garbage;
-	struct sluice_bus *bus;
+	enum sluice_store_kind kind;
+	char name[SLUICE_NAME_MAX + 1];
+	/* the broker's thread only */
+	struct definition *definition;
+	/* the store's thread only */
+	struct definition *current;
+	int64_t revision;
+	bool faulty;
+	struct defined *next;
+};
+
+struct bus_record {
+	struct defined head;
+	/* the broker's thread only */
+	struct sluice_matcher *matcher; /* its rules; an id is the address of a struct rule_entry */
+	uint64_t visited;               /* the number of the last event that visited it */
+};
+
+struct queue_record {
+	struct defined head;
 };
 
 /* One version of a rule. */
@@ -153,6 +165,7 @@ enum message_kind {
 	/* to the broker's thread */
 	MESSAGE_CHANGE_RULE,
 	MESSAGE_CHANGE_BUS,
+	MESSAGE_CHANGE_QUEUE,
 	MESSAGE_TAP_START,
 	MESSAGE_TAP_STOP,
 	MESSAGE_ANSWER,
@@ -203,11 +216,11 @@ struct change_rule_message {
 	struct sluice_pattern *pattern;
 };
 
-/* definition == NULL: a bus that is gone, with no rule left on it. */
-struct change_bus_message {
+/* CHANGE_BUS, CHANGE_QUEUE. definition == NULL: it is gone; on a bus no rule is left. */
+struct change_defined_message {
 	struct message message;
-	struct bus_record *bus;
-	struct bus_definition *definition;
+	struct defined *defined;
+	struct definition *definition;
 };
 
 struct tap_start_message {

@@ -38,7 +38,8 @@ struct command_call;
 
 struct command {
 	const char *name;
-	bool view; /* allowed on the topic that only reads */
+	enum sluice_store_kind kind; /* what it is about, of a command that each kind has */
+	bool view;                   /* allowed on the topic that only reads */
 	/*
 	 * Runs it: appends one JSON object, its data, to call->data. On failure what it appended is
 	 * dropped. The error's place is from the command, "$.rule.pattern.a[0]".
@@ -49,6 +50,7 @@ struct command {
 
 /* One command of a request, its members checked. */
 struct command_call {
+	const struct command *command;
 	struct store_thread *thread;
 	struct asker *asker;
 	const struct sluice_json *json;
@@ -83,12 +85,16 @@ void data_integer(struct sluice_buffer *data, const char *name, int64_t value);
 void data_bool(struct sluice_buffer *data, const char *name, bool value);
 /* Well-formed JSON as it is. */
 void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str json);
+/* A row of the store: "rule":{…},"revision":…, and "error" when it is not in force as it stands. */
+void data_row(struct sluice_buffer *data, enum sluice_store_kind kind,
+              const struct sluice_store_row *row);
 
 extern const struct command command_put_rule, command_get_rule, command_list_rules,
         command_delete_rule, command_enable_rule, command_disable_rule, command_shadow_rule,
-        command_put_bus, command_get_bus, command_list_buses, command_delete_bus,
-        command_test_pattern, command_explain, command_tap, command_untap, command_import_begin,
-        command_import_part, command_import_commit, command_import_abort, command_export_begin,
-        command_export_part, command_get_status;
+        command_put_bus, command_get_bus, command_list_buses, command_delete_bus, command_put_queue,
+        command_get_queue, command_list_queues, command_delete_queue, command_test_pattern,
+        command_explain, command_tap, command_untap, command_import_begin, command_import_part,
+        command_import_commit, command_import_abort, command_export_begin, command_export_part,
+        command_get_status;
 
 #endif

@@ -8,7 +8,8 @@
 static const struct command *const commands[] = {
 	&command_put_rule,    &command_get_rule,      &command_list_rules,   &command_delete_rule,
 	&command_enable_rule, &command_disable_rule,  &command_shadow_rule,  &command_put_bus,
-	&command_get_bus,     &command_list_buses,    &command_delete_bus,   &command_test_pattern,
+	&command_get_bus,     &command_list_buses,    &command_delete_bus,   &command_put_queue,
+	&command_get_queue,   &command_list_queues,   &command_delete_queue, &command_test_pattern,
 	&command_explain,     &command_tap,           &command_untap,        &command_import_begin,
 	&command_import_part, &command_import_commit, &command_import_abort, &command_export_begin,
 	&command_export_part, &command_get_status,
@@ -106,4 +107,13 @@ void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str js
 {
 	data_key(data, name);
 	sluice_buffer_append_str(data, json);
+}
+
+void data_row(struct sluice_buffer *data, enum sluice_store_kind kind,
+              const struct sluice_store_row *row)
+{
+	data_raw(data, sluice_store_noun(kind), row->text);
+	data_integer(data, "revision", row->revision);
+	if (row->error.data)
+		data_string(data, "error", row->error);
 }

@@ -73,7 +73,8 @@ static void write_one(struct sluice_buffer *data, const struct rule_entry *entry
 	data_string(data, "state", sluice_str(sluice_rule_state_name(entry->rule->state)));
 	/* Whether the event would come to this rule at all, but by way of another bus. */
 	if (topic.data)
-		data_bool(data, "bus_takes", sluice_bus_takes(entry->bus->current->bus, topic));
+		data_bool(data, "bus_takes",
+		          sluice_bus_takes(entry->bus->head.current->content.bus, topic));
 	data_explanation(data, explanation);
 	sluice_buffer_append(data, "}", 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* exportBegin, exportPart: one snapshot of all rules and buses. */
+/* exportBegin, exportPart: one snapshot of all queues, buses and rules. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -18,25 +18,26 @@ static bool collect(void *arg, const struct sluice_store_row *row)
 static enum sluice_status read_all(struct sluice_store *store, struct session *session,
                                    struct sluice_error *error)
 {
-	struct sluice_store_query all = { .state = -1 };
-	sluice_buffer_reset(&session->bus_lines);
-	sluice_buffer_reset(&session->rule_lines);
-	enum sluice_status status =
-	        sluice_store_list_buses(store, collect, &session->bus_lines, error);
-	if (status == SLUICE_OK)
-		status = sluice_store_list_rules(store, &all, collect, &session->rule_lines, error);
-	if (status == SLUICE_OK && (session->bus_lines.failed || session->rule_lines.failed))
-		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL,
-		                          "too many rules to be exported at once");
+	enum sluice_status status = SLUICE_OK;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && status == SLUICE_OK; kind++) {
+		struct sluice_buffer *lines = &session->of[kind].lines;
+		sluice_buffer_reset(lines);
+		lines->limit = SESSION_BYTES_MAX;
+		status = sluice_store_list(store, (enum sluice_store_kind)kind, NULL, collect,
+		                           lines, error);
+		if (status == SLUICE_OK && lines->failed)
+			status =
+			        sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL,
+			                         "too many %s to be exported at once",
+			                         sluice_store_plural((enum sluice_store_kind)kind));
+	}
 	return status;
 }
 
-/* Another process may write between the two lists: then once more. No writer is locked out. */
+/* Another process may write between the lists: then once more. No writer is locked out. */
 static enum sluice_status snapshot(struct sluice_store *store, struct session *session,
                                    struct sluice_error *error)
 {
-	session->bus_lines.limit = SESSION_BYTES_MAX;
-	session->rule_lines.limit = SESSION_BYTES_MAX;
 	for (int i = 0; i < SNAPSHOT_TRIES; i++) {
 		struct sluice_store_stats before, after;
 		enum sluice_status status = sluice_store_stats(store, &before, error);
@@ -46,8 +47,8 @@ static enum sluice_status snapshot(struct sluice_store *store, struct session *s
 			status = sluice_store_stats(store, &after, error);
 		if (status != SLUICE_OK)
 			return status;
-		if (before.revision == after.revision && before.rules == after.rules &&
-		    before.buses == after.buses)
+		if (before.revision == after.revision &&
+		    memcmp(before.counts, after.counts, sizeof before.counts) == 0)
 			return SLUICE_OK;
 	}
 	return sluice_error_set(error, SLUICE_ERR_BUSY, SIZE_MAX, NULL,
@@ -96,14 +97,20 @@ static enum sluice_status run_part(struct command_call *call, struct sluice_erro
 	if (status != SLUICE_OK)
 		return status;
 	size_t start = call->data->len;
-	sluice_buffer_printf(call->data, "{\"export\":\"%" PRIu64 "\",\"buses\":[", session->id);
-	write_lines(call->data, &session->bus_lines, &session->bus_at, start);
-	sluice_buffer_append_text(call->data, "],\"rules\":[");
-	if (session->bus_at == session->bus_lines.len)
-		write_lines(call->data, &session->rule_lines, &session->rule_at, start);
-	bool done = session->bus_at == session->bus_lines.len &&
-	            session->rule_at == session->rule_lines.len;
-	sluice_buffer_append_text(call->data, done ? "],\"done\":true}" : "],\"done\":false}");
+	bool done = true;
+	sluice_buffer_printf(call->data, "{\"export\":\"%" PRIu64 "\"", session->id);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
+		struct session_part *part = &session->of[kind];
+		data_key(call->data, sluice_store_plural((enum sluice_store_kind)kind));
+		sluice_buffer_append(call->data, "[", 1);
+		/* One kind after the other, as they need each other. */
+		if (done)
+			write_lines(call->data, &part->lines, &part->at, start);
+		sluice_buffer_append(call->data, "]", 1);
+		done = done && part->at == part->lines.len;
+	}
+	data_bool(call->data, "done", done);
+	sluice_buffer_append(call->data, "}", 1);
 	if (done)
 		session_end(call->thread, session);
 	return SLUICE_OK;

@@ -26,8 +26,9 @@ static void write_store(struct command_call *call)
 	} else if (sluice_store_stats(thread->store, &stats, &error) != SLUICE_OK) {
 		data_string(data, "error", sluice_str(error.message));
 	} else {
-		data_integer(data, "rules", (int64_t)stats.rules);
-		data_integer(data, "buses", (int64_t)stats.buses);
+		for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0; kind--)
+			data_integer(data, sluice_store_plural((enum sluice_store_kind)kind),
+			             (int64_t)stats.counts[kind]);
 		data_integer(data, "errors", (int64_t)stats.errors);
 		data_integer(data, "revision", stats.revision);
 		data_integer(data, "schema_version", stats.schema_version);
@@ -43,12 +44,12 @@ static void write_totals(struct sluice_buffer *data, const struct plugin *plugin
 		const char *name;
 		const counter *value;
 	} totals[] = {
-		{ "events", &metrics->events },           { "matched", &metrics->matched },
-		{ "delivered", &metrics->delivered },     { "failed", &metrics->failed },
-		{ "over_limit", &metrics->over_limit },   { "refused", &metrics->refused },
-		{ "malformed", &metrics->malformed },     { "undecided", &metrics->undecided },
-		{ "rules_in_force", &metrics->rules },    { "buses_in_force", &metrics->buses },
-		{ "rule_errors", &metrics->rule_errors },
+		{ "events", &metrics->events },          { "matched", &metrics->matched },
+		{ "delivered", &metrics->delivered },    { "failed", &metrics->failed },
+		{ "over_limit", &metrics->over_limit },  { "refused", &metrics->refused },
+		{ "malformed", &metrics->malformed },    { "undecided", &metrics->undecided },
+		{ "rules_in_force", &metrics->rules },   { "buses_in_force", &metrics->buses },
+		{ "queues_in_force", &metrics->queues }, { "rule_errors", &metrics->rule_errors },
 	};
 	const struct histogram *callback = &metrics->callback_ns;
 	for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)

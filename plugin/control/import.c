@@ -25,99 +25,87 @@ static enum sluice_status run_begin(struct command_call *call, struct sluice_err
 
 /* --- parts --- */
 
-/* Room for one more pointer. */
-static bool reserve(void *list, size_t element, size_t count, size_t *capacity)
+static bool reserve(struct session_part *part)
 {
-	void **pointer = list;
-	if (count < *capacity)
+	if (part->count < part->capacity)
 		return true;
-	size_t wanted = *capacity ? *capacity * 2 : 64;
-	void *grown = realloc(*pointer, wanted * element);
+	size_t wanted = part->capacity ? part->capacity * 2 : 64;
+	struct sluice_definition *grown = realloc(part->items, wanted * sizeof *grown);
 	if (!grown)
 		return false;
-	*pointer = grown;
-	*capacity = wanted;
+	part->items = grown;
+	part->capacity = wanted;
 	return true;
 }
 
-/* "$.rules[7]" before the error's own place. */
-static enum sluice_status within(enum sluice_status status, const char *list,
-                                 const struct sluice_json *json, struct sluice_error *error)
+static enum sluice_status add(struct session *session, enum sluice_store_kind kind,
+                              const struct sluice_json *json, struct sluice_error *error)
 {
-	char member[64];
-	snprintf(member, sizeof member, "%s[%zu]", list, json->index);
-	return call_error_within(status, member, error);
-}
-
-static enum sluice_status add_rule(struct session *session, const struct sluice_json *json,
-                                   struct sluice_error *error)
-{
-	if (!reserve(&session->rules, sizeof *session->rules, session->rule_count,
-	             &session->rule_capacity))
+	struct session_part *part = &session->of[kind];
+	if (!reserve(part))
 		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
 	enum sluice_status status =
-	        sluice_rule_from_json(json, &session->rules[session->rule_count], error);
-	if (status != SLUICE_OK)
-		return within(status, "rules", json, error);
-	session->rule_count++;
-	return SLUICE_OK;
-}
-
-static enum sluice_status add_bus(struct session *session, const struct sluice_json *json,
-                                  struct sluice_error *error)
-{
-	if (!reserve(&session->buses, sizeof *session->buses, session->bus_count,
-	             &session->bus_capacity))
-		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
-	enum sluice_status status =
-	        sluice_bus_from_json(json, &session->buses[session->bus_count], error);
-	if (status != SLUICE_OK)
-		return within(status, "buses", json, error);
-	session->bus_count++;
+	        sluice_definition_from_json(kind, json, &part->items[part->count], error);
+	if (status != SLUICE_OK) {
+		/* "$.rules[7]" before the error's own place. */
+		char member[64];
+		snprintf(member, sizeof member, "%s[%zu]", sluice_store_plural(kind), json->index);
+		return call_error_within(status, member, error);
+	}
+	part->count++;
 	return SLUICE_OK;
 }
 
 /* A part that has a fault adds nothing: it may be mended and sent again. */
-static enum sluice_status add_part(struct session *session, const struct sluice_json *rules,
-                                   const struct sluice_json *buses, struct sluice_error *error)
+static enum sluice_status add_part(struct session *session,
+                                   const struct sluice_json *const lists[SLUICE_STORE_KINDS],
+                                   struct sluice_error *error)
 {
-	size_t rules_before = session->rule_count;
-	size_t buses_before = session->bus_count;
+	size_t before[SLUICE_STORE_KINDS];
 	enum sluice_status status = SLUICE_OK;
-	for (const struct sluice_json *at = buses ? buses->first : NULL; at && status == SLUICE_OK;
-	     at = at->next)
-		status = add_bus(session, at, error);
-	for (const struct sluice_json *at = rules ? rules->first : NULL; at && status == SLUICE_OK;
-	     at = at->next)
-		status = add_rule(session, at, error);
-	if (status != SLUICE_OK) {
-		while (session->rule_count > rules_before)
-			sluice_rule_destroy(session->rules[--session->rule_count]);
-		while (session->bus_count > buses_before)
-			sluice_bus_destroy(session->buses[--session->bus_count]);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
+		before[kind] = session->of[kind].count;
+		const struct sluice_json *at = lists[kind] ? lists[kind]->first : NULL;
+		for (; at && status == SLUICE_OK; at = at->next)
+			status = add(session, (enum sluice_store_kind)kind, at, error);
+	}
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && status != SLUICE_OK; kind++) {
+		struct session_part *part = &session->of[kind];
+		while (part->count > before[kind])
+			sluice_definition_finish(&part->items[--part->count]);
 	}
 	return status;
+}
+
+/* How many of each kind there are, by the names of their lists. */
+static void write_counts(struct command_call *call, const struct session *session)
+{
+	for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0; kind--)
+		data_integer(call->data, sluice_store_plural((enum sluice_store_kind)kind),
+		             (int64_t)session->of[kind].count);
 }
 
 static enum sluice_status run_part(struct command_call *call, struct sluice_error *error)
 {
 	struct session *session;
-	const struct sluice_json *rules = call_member(call, "rules");
-	const struct sluice_json *buses = call_member(call, "buses");
+	const struct sluice_json *lists[SLUICE_STORE_KINDS];
+	size_t bytes = 0;
 	enum sluice_status status = session_find(call, true, &session, error);
 	if (status != SLUICE_OK)
 		return status;
-	size_t bytes = (rules ? rules->raw.len : 0) + (buses ? buses->raw.len : 0);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
+		lists[kind] = call_member(call, sluice_store_plural((enum sluice_store_kind)kind));
+		bytes += lists[kind] ? lists[kind]->raw.len : 0;
+	}
 	if (session->bytes + bytes > SESSION_BYTES_MAX)
 		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, NULL,
 		                        "an import may have %d MiB", SESSION_BYTES_MAX / 1048576);
-	status = add_part(session, rules, buses, error);
+	status = add_part(session, lists, error);
 	if (status != SLUICE_OK)
 		return status;
 	session->bytes += bytes;
 	write_id(call, session);
-	data_integer(call->data, "rules", (int64_t)session->rule_count);
-	data_integer(call->data, "buses", (int64_t)session->bus_count);
+	write_counts(call, session);
 	sluice_buffer_append(call->data, "}", 1);
 	return SLUICE_OK;
 }
@@ -138,54 +126,39 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The imported names, sorted; NULL when out of memory. The names stay those of the rules. */
-static char **sorted_names(size_t count, struct sluice_str (*name)(const struct session *, size_t),
-                           const struct session *session, char **storage)
+/* The imported names, sorted, each of them in *storage; NULL when out of memory. */
+static char **sorted_names(const struct session_part *part, char **storage)
 {
-	char **sorted = malloc((count + 1) * sizeof(char *));
-	*storage = malloc(count * (SLUICE_NAME_MAX + 1) + 1);
+	char **sorted = malloc((part->count + 1) * sizeof(char *));
+	*storage = malloc(part->count * (SLUICE_NAME_MAX + 1) + 1);
 	if (!sorted || !*storage) {
 		free(sorted);
 		free(*storage);
 		return NULL;
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct sluice_str text = name(session, i);
+	for (size_t i = 0; i < part->count; i++) {
+		struct sluice_str text = sluice_definition_name(&part->items[i]);
 		sorted[i] = *storage + i * (SLUICE_NAME_MAX + 1);
 		memcpy(sorted[i], text.data, text.len);
 		sorted[i][text.len] = '\0';
 	}
-	qsort(sorted, count, sizeof(char *), by_text);
+	qsort(sorted, part->count, sizeof(char *), by_text);
 	return sorted;
 }
 
-static struct sluice_str rule_name(const struct session *session, size_t i)
-{
-	return session->rules[i]->name;
-}
-
-static struct sluice_str bus_name(const struct session *session, size_t i)
-{
-	return session->buses[i]->name;
-}
-
-typedef enum sluice_status (*delete_fn)(struct sluice_store *store, struct sluice_str name,
-                                        int64_t if_revision, struct sluice_error *error);
-
 /* Deletes all of `names` that are not among the `count` imported ones. */
-static enum sluice_status delete_others(struct sluice_store *store, delete_fn delete,
+static enum sluice_status delete_others(struct sluice_store *store, enum sluice_store_kind kind,
                                         const struct sluice_buffer *names, char **kept,
                                         size_t count, size_t *deleted, struct sluice_error *error)
 {
 	const char *at = names->data;
 	const char *end = names->data ? names->data + names->len : NULL;
 	for (; at && at < end; at += strlen(at) + 1) {
-		if (bsearch(&at, kept, count, sizeof(char *), by_text))
+		if (bsearch(&at, kept, count, sizeof(char *), by_text) ||
+		    sluice_store_is_fixed(kind, sluice_str(at)))
 			continue;
-		if (delete == sluice_store_delete_bus && strcmp(at, "default") == 0)
-			continue; /* it is always there */
-		enum sluice_status status =
-		        delete (store, sluice_str(at), SLUICE_STORE_ANY_REVISION, error);
+		enum sluice_status status = sluice_store_delete(store, kind, sluice_str(at),
+		                                                SLUICE_STORE_ANY_REVISION, error);
 		if (status != SLUICE_OK)
 			return status;
 		++*deleted;
@@ -193,41 +166,24 @@ static enum sluice_status delete_others(struct sluice_store *store, delete_fn de
 	return SLUICE_OK;
 }
 
-static enum sluice_status replace_others(struct sluice_store *store, const struct session *session,
-                                         size_t *deleted, struct sluice_error *error)
+static enum sluice_status replace_others(struct sluice_store *store, enum sluice_store_kind kind,
+                                         const struct session_part *part, size_t *deleted,
+                                         struct sluice_error *error)
 {
-	struct sluice_buffer rules = { .limit = 0 }, buses = { .limit = 0 };
-	struct sluice_store_query all = { .state = -1 };
-	char *rule_storage = NULL, *bus_storage = NULL;
-	char **rule_names = sorted_names(session->rule_count, rule_name, session, &rule_storage);
-	char **bus_names =
-	        rule_names ? sorted_names(session->bus_count, bus_name, session, &bus_storage)
-	                   : NULL;
-	enum sluice_status status = bus_names ? SLUICE_OK
-	                                      : sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX,
-	                                                         NULL, "out of memory");
-	if (status == SLUICE_OK)
-		status = sluice_store_list_rules(store, &all, collect_name, &rules, error);
-	if (status == SLUICE_OK)
-		status = sluice_store_list_buses(store, collect_name, &buses, error);
-	if (status == SLUICE_OK && (rules.failed || buses.failed))
+	struct sluice_buffer names = { .limit = 0 };
+	char *storage;
+	char **kept = sorted_names(part, &storage);
+	if (!kept)
+		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
+	enum sluice_status status =
+	        sluice_store_list(store, kind, NULL, collect_name, &names, error);
+	if (status == SLUICE_OK && names.failed)
 		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
 	if (status == SLUICE_OK)
-		status = delete_others(store, sluice_store_delete_rule, &rules, rule_names,
-		                       session->rule_count, deleted, error);
-	if (status == SLUICE_OK)
-		status = delete_others(store, sluice_store_delete_bus, &buses, bus_names,
-		                       session->bus_count, deleted, error);
-	if (rule_names) {
-		free(rule_names);
-		free(rule_storage);
-	}
-	if (bus_names) {
-		free(bus_names);
-		free(bus_storage);
-	}
-	sluice_buffer_finish(&rules);
-	sluice_buffer_finish(&buses);
+		status = delete_others(store, kind, &names, kept, part->count, deleted, error);
+	free(kept);
+	free(storage);
+	sluice_buffer_finish(&names);
 	return status;
 }
 
@@ -238,18 +194,18 @@ static enum sluice_status put_all(struct sluice_store *store, const struct sessi
 	struct sluice_store_stats before;
 	enum sluice_status status = sluice_store_stats(store, &before, error);
 	int64_t revision = 0;
-	for (size_t i = 0; i < session->bus_count && status == SLUICE_OK; i++) {
-		status = sluice_store_put_bus(store, session->buses[i], SLUICE_STORE_ANY_REVISION,
-		                              &revision, error);
-		*changed += status == SLUICE_OK && revision > before.revision;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
+		const struct session_part *part = &session->of[kind];
+		for (size_t i = 0; i < part->count && status == SLUICE_OK; i++) {
+			status = sluice_store_put(store, part->items[i], SLUICE_STORE_ANY_REVISION,
+			                          &revision, error);
+			*changed += status == SLUICE_OK && revision > before.revision;
+		}
 	}
-	for (size_t i = 0; i < session->rule_count && status == SLUICE_OK; i++) {
-		status = sluice_store_put_rule(store, session->rules[i], SLUICE_STORE_ANY_REVISION,
-		                               &revision, error);
-		*changed += status == SLUICE_OK && revision > before.revision;
-	}
-	if (status == SLUICE_OK && session->replace)
-		status = replace_others(store, session, deleted, error);
+	for (int kind = SLUICE_STORE_KINDS - 1;
+	     kind >= 0 && status == SLUICE_OK && session->replace; kind--)
+		status = replace_others(store, (enum sluice_store_kind)kind, &session->of[kind],
+		                        deleted, error);
 	*changed += *deleted;
 	return status;
 }
@@ -275,8 +231,7 @@ static enum sluice_status run_commit(struct command_call *call, struct sluice_er
 	if (status != SLUICE_OK)
 		return status;
 	write_id(call, session);
-	data_integer(call->data, "rules", (int64_t)session->rule_count);
-	data_integer(call->data, "buses", (int64_t)session->bus_count);
+	write_counts(call, session);
 	data_integer(call->data, "deleted", (int64_t)deleted);
 	data_integer(call->data, "changed", (int64_t)changed);
 	sluice_buffer_append(call->data, "}", 1);
@@ -310,7 +265,8 @@ const struct command command_import_part = {
 	.run = run_part,
 	.members = { { "import", MEMBER_STRING, true, 0, 0 },
 	             { "rules", MEMBER_ARRAY, false, 0, 0 },
-	             { "buses", MEMBER_ARRAY, false, 0, 0 } },
+	             { "buses", MEMBER_ARRAY, false, 0, 0 },
+	             { "queues", MEMBER_ARRAY, false, 0, 0 } },
 };
 
 const struct command command_import_commit = {

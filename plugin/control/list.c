@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* listRules, listBuses */
+/* listRules, listBuses, listQueues */
 #include "command.h"
 #include "numbers.h"
 #include "request.h"
 
-enum { PAGE_RULES = 100, PAGE_RULES_MAX = 1000, PAGE_BYTES = 1024 * 1024 };
+enum { PAGE = 100, PAGE_MAX = 1000, PAGE_BYTES = 1024 * 1024 };
 
 struct page {
+	enum sluice_store_kind kind;
 	struct sluice_buffer *data;
-	bool full;
+	bool full; /* whole definitions */
 	size_t limit, count, start;
 	char last[SLUICE_NAME_MAX + 1];
 	bool more;
@@ -39,13 +40,14 @@ static bool write_row(void *arg, const struct sluice_store_row *row)
 		return false;
 	}
 	sluice_buffer_append_text(data, page->count++ ? ",{" : "{");
-	if (page->full)
-		data_raw(data, "rule", row->text);
-	else
+	if (page->full) {
+		data_row(data, page->kind, row);
+	} else {
 		write_summary(data, row);
-	data_integer(data, "revision", row->revision);
-	if (row->error.data)
-		data_string(data, "error", row->error);
+		data_integer(data, "revision", row->revision);
+		if (row->error.data)
+			data_string(data, "error", row->error);
+	}
 	sluice_buffer_append(data, "}", 1);
 	if (row->name.len < sizeof page->last) {
 		memcpy(page->last, row->name.data, row->name.len);
@@ -54,17 +56,20 @@ static bool write_row(void *arg, const struct sluice_store_row *row)
 	return true;
 }
 
-static enum sluice_status run_rules(struct command_call *call, struct sluice_error *error)
+/* A bus's or queue's row is whole, and few stand there: without `limit` a page ends by size alone. */
+static enum sluice_status run(struct command_call *call, struct sluice_error *error)
 {
 	struct sluice_store *store;
-	struct page page = { .data = call->data,
-		             .full = call_bool(call, "full", false),
-		             .limit = (size_t)call_integer(call, "limit", PAGE_RULES) };
+	enum sluice_store_kind kind = call->command->kind;
+	bool rules = kind == SLUICE_STORE_RULE;
+	struct page page = { .kind = kind,
+		             .data = call->data,
+		             .full = !rules || call_bool(call, "full", false),
+		             .limit = (size_t)call_integer(call, "limit", rules ? PAGE : 0) };
 	struct sluice_store_query query = { .prefix = call_string(call, "prefix"),
 		                            .bus = call_string(call, "bus"),
 		                            .state = -1,
-		                            .after = call_string(call, "after"),
-		                            .limit = page.limit + 1 };
+		                            .after = call_string(call, "after") };
 	struct sluice_str state_name = call_string(call, "state");
 	enum sluice_status status = call_store(call, &store, error);
 	if (status != SLUICE_OK)
@@ -76,11 +81,15 @@ static enum sluice_status run_rules(struct command_call *call, struct sluice_err
 			                        "must be ENABLED, DISABLED or SHADOW");
 		query.state = (int)state;
 	}
+	if (page.limit > 0)
+		query.limit = page.limit + 1;
+	else
+		page.limit = SIZE_MAX;
 	sluice_buffer_append(call->data, "{", 1);
-	data_key(call->data, "rules");
+	data_key(call->data, sluice_store_plural(kind));
 	sluice_buffer_append(call->data, "[", 1);
 	page.start = call->data->len;
-	status = sluice_store_list_rules(store, &query, write_row, &page, error);
+	status = sluice_store_list(store, kind, &query, write_row, &page, error);
 	sluice_buffer_append(call->data, "]", 1);
 	if (page.more)
 		data_string(call->data, "next", sluice_str(page.last));
@@ -88,43 +97,28 @@ static enum sluice_status run_rules(struct command_call *call, struct sluice_err
 	return status;
 }
 
-static bool write_bus(void *arg, const struct sluice_store_row *row)
-{
-	struct page *page = arg;
-	sluice_buffer_append_text(page->data, page->count++ ? ",{" : "{");
-	data_raw(page->data, "bus", row->text);
-	data_integer(page->data, "revision", row->revision);
-	if (row->error.data)
-		data_string(page->data, "error", row->error);
-	sluice_buffer_append(page->data, "}", 1);
-	return true;
-}
-
-static enum sluice_status run_buses(struct command_call *call, struct sluice_error *error)
-{
-	struct sluice_store *store;
-	struct page page = { .data = call->data };
-	enum sluice_status status = call_store(call, &store, error);
-	if (status != SLUICE_OK)
-		return status;
-	sluice_buffer_append(call->data, "{", 1);
-	data_key(call->data, "buses");
-	sluice_buffer_append(call->data, "[", 1);
-	status = sluice_store_list_buses(store, write_bus, &page, error);
-	sluice_buffer_append_text(call->data, "]}");
-	return status;
-}
-
 const struct command command_list_rules = {
 	.name = "listRules",
+	.kind = SLUICE_STORE_RULE,
 	.view = true,
-	.run = run_rules,
+	.run = run,
 	.members = { { "prefix", MEMBER_STRING, false, 0, 0 },
 	             { "bus", MEMBER_NAME, false, 0, 0 },
 	             { "state", MEMBER_STRING, false, 0, 0 },
 	             { "after", MEMBER_STRING, false, 0, 0 },
-	             { "limit", MEMBER_INTEGER, false, 1, PAGE_RULES_MAX },
+	             { "limit", MEMBER_INTEGER, false, 1, PAGE_MAX },
 	             { "full", MEMBER_BOOL, false, 0, 0 } },
 };
 
-const struct command command_list_buses = { .name = "listBuses", .view = true, .run = run_buses };
+#define LIST(the_name, the_kind)                                                                   \
+	{                                                                                          \
+		.name = (the_name), .kind = (the_kind), .view = true, .run = run,                  \
+		.members = { { "prefix", MEMBER_STRING, false, 0, 0 },                             \
+			     { "after", MEMBER_STRING, false, 0, 0 },                              \
+			     { "limit", MEMBER_INTEGER, false, 1, PAGE_MAX } },                    \
+	}
+
+const struct command command_list_buses = LIST("listBuses", SLUICE_STORE_BUS);
+const struct command command_list_queues = LIST("listQueues", SLUICE_STORE_QUEUE);
+
+#undef LIST

@@ -125,6 +125,7 @@ static enum sluice_status run_command(struct command_call *call, bool view,
 	 * same: mosquitto_pub goes as soon as it has sent one. */
 	if (command->view && atomic_load_explicit(&call->asker->gone, memory_order_relaxed))
 		return sluice_error_set(error, SLUICE_ERR_BUSY, SIZE_MAX, NULL, "disconnected");
+	call->command = command;
 	enum sluice_status status = check_members(command, call->json, error);
 	return status == SLUICE_OK ? command->run(call, error) : status;
 }
@@ -155,7 +156,9 @@ static void write_response(struct store_thread *thread, const struct request_mes
 			data_string(out, "command", name->string);
 		if (correlation && correlation->type == SLUICE_JSON_STRING)
 			data_string(out, "correlationData", correlation->string);
-		struct command_call call = { thread, request->asker, json, &data };
+		struct command_call call = {
+			.thread = thread, .asker = request->asker, .json = json, .data = &data
+		};
 		status = run_command(&call, request->view, &error);
 		if (status == SLUICE_OK && data.failed)
 			status = sluice_error_set(

@@ -56,14 +56,13 @@ void session_end(struct store_thread *thread, struct session *session)
 		link = &(*link)->next;
 	*link = session->next;
 	thread->session_count[session->import]--;
-	for (size_t i = 0; i < session->rule_count; i++)
-		sluice_rule_destroy(session->rules[i]);
-	for (size_t i = 0; i < session->bus_count; i++)
-		sluice_bus_destroy(session->buses[i]);
-	free(session->rules);
-	free(session->buses);
-	sluice_buffer_finish(&session->bus_lines);
-	sluice_buffer_finish(&session->rule_lines);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
+		struct session_part *part = &session->of[kind];
+		while (part->count > 0)
+			sluice_definition_finish(&part->items[--part->count]);
+		free(part->items);
+		sluice_buffer_finish(&part->lines);
+	}
 	free(session);
 }
 

@@ -21,14 +21,14 @@ struct session {
 	bool replace;
 	int64_t used_ms;
 	size_t bytes;
-	/* an import: what its parts held, compiled */
-	struct sluice_rule **rules;
-	size_t rule_count, rule_capacity;
-	struct sluice_bus **buses;
-	size_t bus_count, bus_capacity;
-	/* an export: the snapshot, a line of JSON each */
-	struct sluice_buffer bus_lines, rule_lines;
-	size_t bus_at, rule_at;
+	struct session_part {
+		/* an import: what its parts held, compiled */
+		struct sluice_definition *items;
+		size_t count, capacity;
+		/* an export: the snapshot, a line of JSON each, and how far it was sent */
+		struct sluice_buffer lines;
+		size_t at;
+	} of[SLUICE_STORE_KINDS];
 	struct session *next;
 };
 

@@ -68,7 +68,7 @@ static enum sluice_status tap_pattern(const struct command_call *call, struct ta
 		return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, "$.bus",
 		                        "there is no bus \"%.*s\" in force", (int)bus.len,
 		                        bus.data);
-	memcpy(tap->bus, record->name, sizeof tap->bus);
+	memcpy(tap->bus, record->head.name, sizeof tap->bus);
 	return SLUICE_OK;
 }
 

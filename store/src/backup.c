@@ -143,16 +143,18 @@ enum sluice_status sluice_store_backup(struct sluice_store *store, const char *t
 
 /* --- in --- */
 
-/* The names that a statement gives, each with its length before it. */
-static int collect_names(struct sluice_store *store, enum store_sql sql,
+/* The names of all that can be deleted, each with its length before it. */
+static int collect_names(struct sluice_store *store, enum sluice_store_kind kind,
                          struct sluice_buffer *names)
 {
 	int rc;
-	sqlite3_stmt *stmt = store_prepare(store, sql, &rc);
+	sqlite3_stmt *stmt = store_prepare_noun(store, kind, NOUN_NAMES, &rc);
 	if (!stmt)
 		return rc;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct sluice_str name = store_column(stmt, 0);
+		if (sluice_store_is_fixed(kind, name))
+			continue;
 		sluice_buffer_append(names, &name.len, sizeof(name.len));
 		sluice_buffer_append_str(names, name);
 	}
@@ -164,46 +166,22 @@ static int collect_names(struct sluice_store *store, enum store_sql sql,
 
 /* Deletes what the backup does not have. */
 static int delete_others(struct sluice_store *store, struct sluice_store *backup,
-                         enum store_sql names_sql, enum store_sql revision_sql,
-                         int (*delete_row)(struct sluice_store *, struct sluice_str))
+                         enum sluice_store_kind kind)
 {
 	struct sluice_buffer names = { 0 };
-	int rc = collect_names(store, names_sql, &names);
+	int rc = collect_names(store, kind, &names);
 	for (size_t at = 0; rc == SQLITE_OK && at < names.len;) {
 		struct sluice_str name;
 		int64_t revision;
 		memcpy(&name.len, names.data + at, sizeof(name.len));
 		name.data = names.data + at + sizeof(name.len);
 		at += sizeof(name.len) + name.len;
-		rc = store_revision(backup, revision_sql, name, &revision);
+		rc = store_revision(backup, kind, name, &revision);
 		if (rc == SQLITE_OK && revision == 0)
-			rc = delete_row(store, name);
+			rc = store_delete_row(store, kind, name);
 	}
 	sluice_buffer_finish(&names);
 	return rc;
-}
-
-static enum sluice_status put_buses(struct sluice_store *store, struct sluice_store *backup,
-                                    struct sluice_error *error)
-{
-	int rc;
-	enum sluice_status status = SLUICE_OK;
-	sqlite3_stmt *stmt = store_prepare(backup, SQL_BUSES_SINCE, &rc);
-	if (!stmt)
-		return store_fault(backup, rc, "can't be read", error);
-	sqlite3_bind_int64(stmt, 1, INT64_MIN);
-	while (status == SLUICE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct store_bus bus = {
-			.name = store_column(stmt, BUS_NAME),
-			.description = store_column(stmt, BUS_DESCRIPTION),
-			.topics = store_column(stmt, BUS_TOPICS),
-			.exclude = store_column(stmt, BUS_EXCLUDE),
-			.deliver_original = sqlite3_column_int64(stmt, BUS_DELIVER_ORIGINAL) != 0,
-		};
-		status = store_put_bus_columns(store, &bus, SLUICE_STORE_ANY_REVISION, NULL, error);
-	}
-	sqlite3_reset(stmt);
-	return status != SLUICE_OK ? status : store_fault(backup, rc, "can't be read", error);
 }
 
 /* The targets of one rule, copied: the statement gives one at a time. */
@@ -252,32 +230,27 @@ static int read_targets(struct sluice_store *backup, struct sluice_str rule,
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static enum sluice_status put_rules(struct sluice_store *store, struct sluice_store *backup,
-                                    struct sluice_error *error)
+static enum sluice_status put_rows(struct sluice_store *store, struct sluice_store *backup,
+                                   enum sluice_store_kind kind, struct sluice_error *error)
 {
 	int rc;
 	enum sluice_status status = SLUICE_OK;
 	struct targets targets = { 0 };
-	sqlite3_stmt *stmt = store_prepare(backup, SQL_RULES_SINCE, &rc);
+	struct store_values values = { .kind = kind };
+	sqlite3_stmt *stmt = store_prepare_noun(backup, kind, NOUN_SINCE, &rc);
 	if (!stmt)
 		return store_fault(backup, rc, "can't be read", error);
 	sqlite3_bind_int64(stmt, 1, INT64_MIN);
 	while (status == SLUICE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		rc = read_targets(backup, store_column(stmt, RULE_NAME), &targets);
-		if (rc != SQLITE_OK)
-			break;
-		struct store_rule rule = {
-			.name = store_column(stmt, RULE_NAME),
-			.bus = store_column(stmt, RULE_BUS),
-			.state = store_column(stmt, RULE_STATE),
-			.description = store_column(stmt, RULE_DESCRIPTION),
-			.metrics = sqlite3_column_int64(stmt, RULE_METRICS) != 0,
-			.pattern = store_column(stmt, RULE_PATTERN),
-			.targets = targets.list,
-			.target_count = targets.count,
-		};
-		status = store_put_rule_columns(store, &rule, SLUICE_STORE_ANY_REVISION, NULL,
-		                                error);
+		store_values_of_row(&values, stmt);
+		if (kind == SLUICE_STORE_RULE) {
+			rc = read_targets(backup, values.list[0].text, &targets);
+			if (rc != SQLITE_OK)
+				break;
+			values.targets = targets.list;
+			values.target_count = targets.count;
+		}
+		status = store_put_values(store, &values, SLUICE_STORE_ANY_REVISION, NULL, error);
 	}
 	sqlite3_reset(stmt);
 	free(targets.list);
@@ -288,16 +261,14 @@ static enum sluice_status put_rules(struct sluice_store *store, struct sluice_st
 static enum sluice_status replace_rows(struct sluice_store *store, struct sluice_store *backup,
                                        struct sluice_error *error)
 {
-	enum sluice_status status = put_buses(store, backup, error);
-	if (status == SLUICE_OK)
-		status = put_rules(store, backup, error);
+	enum sluice_status status = SLUICE_OK;
+	int rc = SQLITE_OK;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && status == SLUICE_OK; kind++)
+		status = put_rows(store, backup, (enum sluice_store_kind)kind, error);
 	if (status != SLUICE_OK)
 		return status;
-	int rc = delete_others(store, backup, SQL_RULE_NAMES, SQL_RULE_REVISION,
-	                       store_delete_rule_row);
-	if (rc == SQLITE_OK)
-		rc = delete_others(store, backup, SQL_BUS_NAMES, SQL_BUS_REVISION,
-		                   store_delete_bus_row);
+	for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0 && rc == SQLITE_OK; kind--)
+		rc = delete_others(store, backup, (enum sluice_store_kind)kind);
 	return store_fault(store, rc, "can't be restored", error);
 }
 

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "noun.h"
 #include "seen.h"
 #include "sluice_store/store.h"
 
@@ -22,31 +23,13 @@ enum store_sql {
 	SQL_SCHEMA_VERSION,
 	SQL_USER_VERSION,
 	SQL_LAST_REVISION,
-	SQL_RULE,
 	SQL_RULE_TARGETS,
-	SQL_RULES_LIST,
-	SQL_RULES_SINCE,
-	SQL_RULE_NAMES,
-	SQL_BUS_NAMES,
-	SQL_RULE_UPSERT,
 	SQL_RULE_STATE,
-	SQL_RULE_DELETE,
-	SQL_RULE_REVISION,
 	SQL_TARGETS_DELETE,
 	SQL_TARGET_INSERT,
-	SQL_BUS,
-	SQL_BUSES_SINCE,
-	SQL_BUS_UPSERT,
-	SQL_BUS_DELETE,
-	SQL_BUS_REVISION,
 	SQL_BUS_HAS_RULES,
 	SQL_TOMBSTONES_SINCE,
-	SQL_RULES_SUM,
-	SQL_BUSES_SUM,
-	SQL_ERROR_PUT_RULE,
-	SQL_ERROR_PUT_BUS,
 	SQL_ERROR_DELETE,
-	SQL_ERROR_COUNT,
 	SQL_COUNT
 };
 
@@ -65,6 +48,7 @@ struct sluice_store {
 	unsigned flags;
 	sqlite3 *db; /* NULL after the file was replaced by one that could not be opened */
 	sqlite3_stmt *statements[SQL_COUNT];
+	sqlite3_stmt *noun_statements[SLUICE_STORE_KINDS][NOUN_SQL_COUNT];
 	bool in_transaction; /* between sluice_store_begin and _commit */
 	bool doomed;         /* a change within it was left half done: it can't be committed */
 	int64_t changes;     /* sqlite3_total_changes64 when the change began */
@@ -107,10 +91,16 @@ enum sluice_status store_error(const struct sluice_store *store, enum sluice_sta
 
 /* The statement, reset and without parameters; NULL on failure, *rc then says why. */
 sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc);
+sqlite3_stmt *store_prepare_noun(struct sluice_store *store, enum sluice_store_kind kind,
+                                 enum store_noun_sql sql, int *rc);
 /* Runs a statement that gives no rows and takes no parameters. */
 int store_run(struct sluice_store *store, enum store_sql sql);
-/* Runs a statement that gives one integer. */
+/* Runs a statement that gives one integer, the first of its row. */
 int store_integer(struct sluice_store *store, enum store_sql sql, int64_t *value);
+int store_noun_integer(struct sluice_store *store, enum sluice_store_kind kind,
+                       enum store_noun_sql sql, int64_t *value);
+/* Writes "the rule can't be put" into buf. Returns buf. */
+char *store_doing(char buf[32], enum sluice_store_kind kind, const char *done);
 /* Steps to the end and resets. */
 int store_finish(sqlite3_stmt *stmt);
 void store_finalize_all(struct sluice_store *store);
@@ -156,50 +146,6 @@ void store_note_wal(struct sluice_store *store);
 
 /* --- rows --- */
 
-/* A rule's columns and targets, as stored. Nothing is owned. */
-struct store_rule {
-	struct sluice_str name, bus, state, description, pattern;
-	bool metrics;
-	const struct store_target *targets;
-	size_t target_count;
-};
-
-struct store_target {
-	struct sluice_str id, definition;
-};
-
-struct store_bus {
-	struct sluice_str name, description, topics, exclude;
-	bool deliver_original;
-};
-
-/* Columns of SQL_RULE, SQL_RULES_LIST, SQL_RULES_SINCE. */
-enum {
-	RULE_NAME,
-	RULE_BUS,
-	RULE_STATE,
-	RULE_DESCRIPTION,
-	RULE_METRICS,
-	RULE_PATTERN,
-	RULE_REVISION,
-	RULE_ERROR_REVISION,
-	RULE_ERROR_PLACE,
-	RULE_ERROR_MESSAGE,
-};
-
-/* Columns of SQL_BUS, SQL_BUSES_SINCE. */
-enum {
-	BUS_NAME,
-	BUS_DESCRIPTION,
-	BUS_TOPICS,
-	BUS_EXCLUDE,
-	BUS_DELIVER_ORIGINAL,
-	BUS_REVISION,
-	BUS_ERROR_REVISION,
-	BUS_ERROR_PLACE,
-	BUS_ERROR_MESSAGE,
-};
-
 /* Where a row is put together; zeroed memory is ready for use. */
 struct store_scratch {
 	struct sluice_buffer text, error, name;
@@ -211,21 +157,17 @@ void store_scratch_finish(struct store_scratch *scratch);
  * pattern, target or list that is not well-formed is given as a JSON string, which no reader of
  * rules takes for one). Valid until the next use of the scratch. Returns an SQLite code.
  */
-int store_rule_row(struct sluice_store *store, sqlite3_stmt *stmt, struct store_scratch *scratch,
-                   struct sluice_store_row *row);
-int store_bus_row(sqlite3_stmt *stmt, struct store_scratch *scratch, struct sluice_store_row *row);
+int store_row(struct sluice_store *store, enum sluice_store_kind kind, sqlite3_stmt *stmt,
+              struct store_scratch *scratch, struct sluice_store_row *row);
 
 /* Puts a row if it differs from what is there; for a caller that has called store_write_begin. */
-enum sluice_status store_put_rule_columns(struct sluice_store *store, const struct store_rule *rule,
-                                          int64_t if_revision, int64_t *revision,
-                                          struct sluice_error *error);
-enum sluice_status store_put_bus_columns(struct sluice_store *store, const struct store_bus *bus,
-                                         int64_t if_revision, int64_t *revision,
-                                         struct sluice_error *error);
+enum sluice_status store_put_values(struct sluice_store *store, const struct store_values *values,
+                                    int64_t if_revision, int64_t *revision,
+                                    struct sluice_error *error);
 
-/* Deletes the row of that name, if there is one. Return an SQLite code. */
-int store_delete_rule_row(struct sluice_store *store, struct sluice_str name);
-int store_delete_bus_row(struct sluice_store *store, struct sluice_str name);
+/* Deletes the row of that name, if there is one. Returns an SQLite code. */
+int store_delete_row(struct sluice_store *store, enum sluice_store_kind kind,
+                     struct sluice_str name);
 
 /* --- revision.c --- */
 
@@ -234,10 +176,10 @@ int store_delete_bus_row(struct sluice_store *store, struct sluice_str name);
 enum sluice_status store_check_revision(struct sluice_store *store, enum sluice_store_kind kind,
                                         struct sluice_str name, int64_t revision,
                                         int64_t if_revision, struct sluice_error *error);
-/* The revision of a rule or bus, 0 when there is none. Returns an SQLite code. */
-int store_revision(struct sluice_store *store, enum store_sql sql, struct sluice_str name,
+/* The revision of what has that name, 0 when there is none. Returns an SQLite code. */
+int store_revision(struct sluice_store *store, enum sluice_store_kind kind, struct sluice_str name,
                    int64_t *revision);
-/* Looks a rule or bus up for a change: SLUICE_ERR_NOT_FOUND, _CONFLICT. */
+/* Looks it up for a change: SLUICE_ERR_NOT_FOUND, _CONFLICT. */
 enum sluice_status store_look_up(struct sluice_store *store, enum sluice_store_kind kind,
                                  struct sluice_str name, int64_t if_revision,
                                  struct sluice_error *error);

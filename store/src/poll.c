@@ -39,8 +39,8 @@ struct changes {
 	size_t count, capacity;
 	size_t fresh; /* how many are of names that were unknown */
 	struct sluice_buffer text;
-	int64_t counts[2]; /* by kind: what the table will hold after them */
-	uint64_t sums[2];
+	int64_t counts[SLUICE_STORE_KINDS]; /* what the table will hold after them */
+	uint64_t sums[SLUICE_STORE_KINDS];
 };
 
 static void changes_reset(struct changes *changes, const struct store_seen *seen)
@@ -52,7 +52,7 @@ static void changes_reset(struct changes *changes, const struct store_seen *seen
 	changes->count = 0;
 	changes->fresh = 0;
 	sluice_buffer_reset(&changes->text);
-	for (int kind = 0; kind < 2; kind++) {
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
 		changes->counts[kind] = (int64_t)seen->counts[kind];
 		changes->sums[kind] = seen->sums[kind];
 	}
@@ -138,19 +138,14 @@ static int gather_rows(struct sluice_store *store, struct changes *changes,
 	struct store_scratch scratch = { 0 };
 	struct sluice_store_row row;
 	int rc;
-	sqlite3_stmt *stmt = store_prepare(
-	        store, kind == SLUICE_STORE_BUS ? SQL_BUSES_SINCE : SQL_RULES_SINCE, &rc);
+	int error_column = (int)store_nouns[kind].count + NOUN_ROW_ERROR_REVISION;
+	sqlite3_stmt *stmt = store_prepare_noun(store, kind, NOUN_SINCE, &rc);
 	if (!stmt)
 		return rc;
 	sqlite3_bind_int64(stmt, 1, since);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		int error_column =
-		        kind == SLUICE_STORE_BUS ? BUS_ERROR_REVISION : RULE_ERROR_REVISION;
 		bool noted = sqlite3_column_type(stmt, error_column) != SQLITE_NULL;
-		if (kind == SLUICE_STORE_BUS)
-			rc = store_bus_row(stmt, &scratch, &row);
-		else
-			rc = store_rule_row(store, stmt, &scratch, &row);
+		rc = store_row(store, kind, stmt, &scratch, &row);
 		if (rc == SQLITE_OK)
 			rc = gather_row(store, changes, kind, &row, noted);
 		if (rc != SQLITE_OK)
@@ -186,8 +181,9 @@ static int gather_tombstones(struct sluice_store *store, struct changes *changes
 		return rc;
 	sqlite3_bind_int64(stmt, 1, since);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		enum sluice_store_kind kind =
-		        sqlite3_column_int(stmt, 0) ? SLUICE_STORE_RULE : SLUICE_STORE_BUS;
+		enum sluice_store_kind kind;
+		if (!sluice_store_kind_parse(store_column(stmt, 0), &kind))
+			continue; /* no check of the schema lets that be */
 		rc = gather_gone(store, changes,
 		                 store_seen_get(&store->seen, kind, store_column(stmt, 1)));
 		if (rc != SQLITE_OK)
@@ -208,11 +204,11 @@ static int gather_unseen(struct sluice_store *store, struct changes *changes)
 /* Whether the table, after these changes, will hold as many rows and revisions as the file. */
 static int adds_up(struct sluice_store *store, const struct changes *changes, bool *right)
 {
-	static const enum store_sql sums[2] = { SQL_BUSES_SUM, SQL_RULES_SUM };
 	*right = true;
-	for (int kind = 0; kind < 2; kind++) {
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++) {
 		int rc;
-		sqlite3_stmt *stmt = store_prepare(store, sums[kind], &rc);
+		sqlite3_stmt *stmt =
+		        store_prepare_noun(store, (enum sluice_store_kind)kind, NOUN_SUM, &rc);
 		if (!stmt)
 			return rc;
 		rc = sqlite3_step(stmt);
@@ -230,9 +226,10 @@ static int gather(struct sluice_store *store, struct changes *changes, bool all,
 {
 	changes_reset(changes, &store->seen);
 	store->seen.round++;
-	int rc = gather_rows(store, changes, SLUICE_STORE_BUS, all ? INT64_MIN : since);
-	if (rc == SQLITE_OK)
-		rc = gather_rows(store, changes, SLUICE_STORE_RULE, all ? INT64_MIN : since);
+	int rc = SQLITE_OK;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS && rc == SQLITE_OK; kind++)
+		rc = gather_rows(store, changes, (enum sluice_store_kind)kind,
+		                 all ? INT64_MIN : since);
 	if (rc == SQLITE_OK)
 		rc = all ? gather_unseen(store, changes) : gather_tombstones(store, changes, since);
 	if (rc == SQLITE_OK && !all) {
@@ -370,10 +367,12 @@ static enum sluice_status poll_changes(struct sluice_store *store, struct snapsh
 		status = store_error(store, SLUICE_ERR_NOMEM, error, "out of memory");
 	if (status == SLUICE_OK) {
 		revise(store, &changes);
+		tell(store, &changes, SLUICE_STORE_QUEUE, CHANGED, fn, arg);
 		tell(store, &changes, SLUICE_STORE_BUS, CHANGED, fn, arg);
 		tell(store, &changes, SLUICE_STORE_RULE, GONE, fn, arg);
 		tell(store, &changes, SLUICE_STORE_RULE, CHANGED, fn, arg);
 		tell(store, &changes, SLUICE_STORE_BUS, GONE, fn, arg);
+		tell(store, &changes, SLUICE_STORE_QUEUE, GONE, fn, arg);
 		changes.count = 0; /* the entries are the table's now */
 		store->polled = true;
 		store->compare = false;

@@ -53,10 +53,9 @@ static int write_report(struct sluice_store *store, const struct store_report *r
 {
 	int rc;
 	struct sluice_str name = { report->name, report->name_len };
-	bool rule = report->kind == SLUICE_STORE_RULE;
 	sqlite3_stmt *stmt;
 	if (report->faulty) {
-		stmt = store_prepare(store, rule ? SQL_ERROR_PUT_RULE : SQL_ERROR_PUT_BUS, &rc);
+		stmt = store_prepare_noun(store, report->kind, NOUN_ERROR_PUT, &rc);
 		if (!stmt)
 			return rc;
 		store_bind(stmt, 1, name);
@@ -68,7 +67,7 @@ static int write_report(struct sluice_store *store, const struct store_report *r
 		stmt = store_prepare(store, SQL_ERROR_DELETE, &rc);
 		if (!stmt)
 			return rc;
-		store_bind(stmt, 1, rule ? SLUICE_STR("rule") : SLUICE_STR("bus"));
+		store_bind(stmt, 1, sluice_str(sluice_store_noun(report->kind)));
 		store_bind(stmt, 2, name);
 		sqlite3_bind_int64(stmt, 3, report->revision);
 	}

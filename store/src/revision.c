@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* The revisions of rules and buses: reading them, and what a caller's if_revision allows. */
+/* The revisions of queues, buses and rules: reading them, and what a caller's if_revision allows. */
 #include "internal.h"
 
 static int show_len(struct sluice_str text)
 {
 	return text.len > SLUICE_NAME_MAX ? SLUICE_NAME_MAX : (int)text.len;
-}
-
-static const char *noun(enum sluice_store_kind kind)
-{
-	return kind == SLUICE_STORE_BUS ? "bus" : "rule";
 }
 
 enum sluice_status store_check_revision(struct sluice_store *store, enum sluice_store_kind kind,
@@ -20,23 +15,25 @@ enum sluice_status store_check_revision(struct sluice_store *store, enum sluice_
 		return SLUICE_OK;
 	if (revision == 0)
 		return store_error(store, SLUICE_ERR_CONFLICT, error,
-		                   "there is no %s \"%.*s\", so none of revision %lld", noun(kind),
-		                   show_len(name), name.data, (long long)if_revision);
+		                   "there is no %s \"%.*s\", so none of revision %lld",
+		                   sluice_store_noun(kind), show_len(name), name.data,
+		                   (long long)if_revision);
 	if (if_revision == 0)
 		return store_error(store, SLUICE_ERR_CONFLICT, error,
-		                   "the %s \"%.*s\" exists already, with revision %lld", noun(kind),
-		                   show_len(name), name.data, (long long)revision);
+		                   "the %s \"%.*s\" exists already, with revision %lld",
+		                   sluice_store_noun(kind), show_len(name), name.data,
+		                   (long long)revision);
 	return store_error(store, SLUICE_ERR_CONFLICT, error,
-	                   "the %s \"%.*s\" has revision %lld, not %lld", noun(kind),
+	                   "the %s \"%.*s\" has revision %lld, not %lld", sluice_store_noun(kind),
 	                   show_len(name), name.data, (long long)revision, (long long)if_revision);
 }
 
-int store_revision(struct sluice_store *store, enum store_sql sql, struct sluice_str name,
+int store_revision(struct sluice_store *store, enum sluice_store_kind kind, struct sluice_str name,
                    int64_t *revision)
 {
 	int rc;
 	*revision = 0;
-	sqlite3_stmt *stmt = store_prepare(store, sql, &rc);
+	sqlite3_stmt *stmt = store_prepare_noun(store, kind, NOUN_REVISION, &rc);
 	if (!stmt)
 		return rc;
 	rc = store_bind(stmt, 1, name);
@@ -50,19 +47,18 @@ enum sluice_status store_not_found(struct sluice_store *store, enum sluice_store
                                    struct sluice_str name, struct sluice_error *error)
 {
 	return store_error(store, SLUICE_ERR_NOT_FOUND, error, "there is no %s \"%.*s\"",
-	                   noun(kind), show_len(name), name.data);
+	                   sluice_store_noun(kind), show_len(name), name.data);
 }
 
 enum sluice_status store_look_up(struct sluice_store *store, enum sluice_store_kind kind,
                                  struct sluice_str name, int64_t if_revision,
                                  struct sluice_error *error)
 {
-	bool bus = kind == SLUICE_STORE_BUS;
+	char doing[32];
 	int64_t now;
-	int rc = store_revision(store, bus ? SQL_BUS_REVISION : SQL_RULE_REVISION, name, &now);
+	int rc = store_revision(store, kind, name, &now);
 	if (rc != SQLITE_OK)
-		return store_fault(store, rc,
-		                   bus ? "the bus can't be read" : "the rule can't be read", error);
+		return store_fault(store, rc, store_doing(doing, kind, "read"), error);
 	if (now == 0 && if_revision <= 0)
 		return store_not_found(store, kind, name, error);
 	return store_check_revision(store, kind, name, now, if_revision, error);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* From columns to a line of JSON. The columns may hold what no check of the schema would allow. */
+#include <inttypes.h>
+
 #include "internal.h"
 #include "sluice/json.h"
 
@@ -44,26 +46,28 @@ static void reset(struct store_scratch *scratch)
 
 static void write_name(struct store_scratch *scratch, struct sluice_str name)
 {
-	/* Reading the targets moves the statement's memory: the row needs a name of its own. */
+	/* Reading other columns may move the statement's memory: the row needs a name of its own. */
 	sluice_buffer_append_str(&scratch->name, name);
 	sluice_buffer_append_text(&scratch->text, "{\"name\":");
 	sluice_json_write_string(&scratch->text, name);
 }
 
 /* The row of rule_errors, if it is about this revision. */
-static void write_error(sqlite3_stmt *stmt, int revision, int error_revision,
-                        struct store_scratch *scratch, struct sluice_store_row *row)
+static void write_error(sqlite3_stmt *stmt, int revision, struct store_scratch *scratch,
+                        struct sluice_store_row *row)
 {
+	const int error_revision = revision + NOUN_ROW_ERROR_REVISION;
 	row->error = (struct sluice_str){ 0 };
 	if (sqlite3_column_type(stmt, error_revision) == SQLITE_NULL ||
 	    sqlite3_column_int64(stmt, error_revision) != sqlite3_column_int64(stmt, revision))
 		return;
-	struct sluice_str place = store_column(stmt, error_revision + 1);
+	struct sluice_str place = store_column(stmt, revision + NOUN_ROW_ERROR_PLACE);
 	if (place.len > 0) {
 		sluice_buffer_append_str(&scratch->error, place);
 		sluice_buffer_append_text(&scratch->error, ": ");
 	}
-	sluice_buffer_append_str(&scratch->error, store_column(stmt, error_revision + 2));
+	sluice_buffer_append_str(&scratch->error,
+	                         store_column(stmt, revision + NOUN_ROW_ERROR_MESSAGE));
 	row->error = sluice_buffer_str(&scratch->error);
 }
 
@@ -84,28 +88,41 @@ static int finish(struct store_scratch *scratch, int64_t revision, struct sluice
 	return SQLITE_OK;
 }
 
-int store_rule_row(struct sluice_store *store, sqlite3_stmt *stmt, struct store_scratch *scratch,
-                   struct sluice_store_row *row)
+static void write_column(struct sluice_buffer *text, const struct store_column *column,
+                         sqlite3_stmt *stmt, int at)
 {
-	struct sluice_buffer *text = &scratch->text;
-	reset(scratch);
-	write_name(scratch, store_column(stmt, RULE_NAME));
-	write_member(text, "bus", store_column(stmt, RULE_BUS));
-	write_member(text, "state", store_column(stmt, RULE_STATE));
-	struct sluice_str description = store_column(stmt, RULE_DESCRIPTION);
-	if (description.len > 0)
-		write_member(text, "description", description);
-	if (sqlite3_column_int64(stmt, RULE_METRICS) != 0)
-		sluice_buffer_append_text(text, ",\"metrics\":true");
-	sluice_buffer_append_text(text, ",\"pattern\":");
-	write_json(text, store_column(stmt, RULE_PATTERN));
-	write_error(stmt, RULE_REVISION, RULE_ERROR_REVISION, scratch, row);
+	struct sluice_str value = store_column(stmt, at);
+	int64_t number = sqlite3_column_int64(stmt, at);
+	switch (column->type) {
+	case STORE_TEXT:
+		if (value.len > 0 || !column->optional)
+			write_member(text, column->member, value);
+		break;
+	case STORE_INTEGER:
+		sluice_buffer_printf(text, ",\"%s\":%" PRId64, column->member, number);
+		break;
+	case STORE_BOOL:
+		if (number != 0 || !column->optional)
+			sluice_buffer_printf(text, ",\"%s\":%s", column->member,
+			                     number != 0 ? "true" : "false");
+		break;
+	case STORE_JSON:
+		if (!value.data)
+			break;
+		sluice_buffer_printf(text, ",\"%s\":", column->member);
+		write_json(text, value);
+		break;
+	}
+}
 
+static int write_targets(struct sluice_store *store, struct sluice_str rule,
+                         struct sluice_buffer *text)
+{
 	int rc;
 	sqlite3_stmt *targets = store_prepare(store, SQL_RULE_TARGETS, &rc);
 	if (!targets)
 		return rc;
-	rc = store_bind(targets, 1, store_column(stmt, RULE_NAME));
+	rc = store_bind(targets, 1, rule);
 	const char *before = ",\"targets\":[";
 	while (rc == SQLITE_OK && (rc = sqlite3_step(targets)) == SQLITE_ROW) {
 		sluice_buffer_append_text(text, before);
@@ -114,26 +131,23 @@ int store_rule_row(struct sluice_store *store, sqlite3_stmt *stmt, struct store_
 		rc = SQLITE_OK;
 	}
 	sqlite3_reset(targets);
-	if (rc != SQLITE_DONE)
-		return rc;
-	sluice_buffer_append_text(text, before[1] ? ",\"targets\":[]}" : "]}");
-	return finish(scratch, sqlite3_column_int64(stmt, RULE_REVISION), row);
+	sluice_buffer_append_text(text, before[1] ? ",\"targets\":[]" : "]");
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int store_bus_row(sqlite3_stmt *stmt, struct store_scratch *scratch, struct sluice_store_row *row)
+int store_row(struct sluice_store *store, enum sluice_store_kind kind, sqlite3_stmt *stmt,
+              struct store_scratch *scratch, struct sluice_store_row *row)
 {
+	const struct store_noun *noun = &store_nouns[kind];
 	struct sluice_buffer *text = &scratch->text;
+	int revision = (int)noun->count + NOUN_ROW_REVISION, rc = SQLITE_OK;
 	reset(scratch);
-	write_name(scratch, store_column(stmt, BUS_NAME));
-	struct sluice_str description = store_column(stmt, BUS_DESCRIPTION);
-	if (description.len > 0)
-		write_member(text, "description", description);
-	sluice_buffer_append_text(text, ",\"topics\":");
-	write_json(text, store_column(stmt, BUS_TOPICS));
-	sluice_buffer_append_text(text, ",\"exclude\":");
-	write_json(text, store_column(stmt, BUS_EXCLUDE));
-	bool original = sqlite3_column_int64(stmt, BUS_DELIVER_ORIGINAL) != 0;
-	sluice_buffer_printf(text, ",\"deliver_original\":%s}", original ? "true" : "false");
-	write_error(stmt, BUS_REVISION, BUS_ERROR_REVISION, scratch, row);
-	return finish(scratch, sqlite3_column_int64(stmt, BUS_REVISION), row);
+	write_name(scratch, store_column(stmt, 0));
+	for (size_t i = 1; i < noun->count; i++)
+		write_column(text, &noun->columns[i], stmt, (int)i);
+	write_error(stmt, revision, scratch, row);
+	if (kind == SLUICE_STORE_RULE)
+		rc = write_targets(store, store_column(stmt, 0), text);
+	sluice_buffer_append_text(text, "}");
+	return rc == SQLITE_OK ? finish(scratch, sqlite3_column_int64(stmt, revision), row) : rc;
 }

@@ -114,7 +114,9 @@ struct store_entry *store_seen_get(struct store_seen *seen, enum sluice_store_ki
 
 bool store_seen_reserve(struct store_seen *seen, size_t more)
 {
-	size_t needed = seen->counts[0] + seen->counts[1] + more;
+	size_t needed = more;
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++)
+		needed += seen->counts[kind];
 	size_t capacity = seen->capacity ? seen->capacity : 16;
 	while (capacity / 2 < needed)
 		capacity *= 2;

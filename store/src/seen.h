@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * What a follower was told: for each bus and rule its revision and a hash of its text, in an
+ * What a follower was told: for each queue, bus and rule its revision and a hash of its text, in an
  * open-addressed table of pointers. About 60 bytes an entry and its name; a look-up is O(1).
  *
  *	slots  [ . ][ * ][ . ][ * ] …        a power of two, at most half full
@@ -30,10 +30,10 @@ struct store_entry {
 };
 
 struct store_seen {
-	struct store_entry **slots; /* owned, and what they point to; NULL = free */
-	size_t capacity;            /* of slots: 0 or a power of two */
-	size_t counts[2];           /* entries by kind */
-	uint64_t sums[2];           /* of their revisions' low 32 bits, by kind */
+	struct store_entry **slots;        /* owned, and what they point to; NULL = free */
+	size_t capacity;                   /* of slots: 0 or a power of two */
+	size_t counts[SLUICE_STORE_KINDS]; /* entries by kind */
+	uint64_t sums[SLUICE_STORE_KINDS]; /* of their revisions' low 32 bits, by kind */
 	uint64_t key[2];
 	bool keyed;
 	uint32_t round;

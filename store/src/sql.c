@@ -6,24 +6,6 @@
 
 #include "internal.h"
 
-#define RULE_COLUMNS                                                                               \
-	"SELECT r.name, r.bus, r.state, r.description, r.metrics, r.pattern, r.revision,"          \
-	" e.revision, e.place, e.message FROM rules r"                                             \
-	" LEFT JOIN rule_errors e ON e.kind = 'rule' AND e.name = r.name "
-#define BUS_COLUMNS                                                                                \
-	"SELECT b.name, b.description, b.topics, b.exclude, b.deliver_original, b.revision,"       \
-	" e.revision, e.place, e.message FROM buses b"                                             \
-	" LEFT JOIN rule_errors e ON e.kind = 'bus' AND e.name = b.name "
-#define ERROR_PUT(kind, table)                                                                     \
-	"INSERT INTO rule_errors (kind, name, revision, code, place, message)"                     \
-	" SELECT '" kind "', ?1, ?2, ?3, ?4, ?5"                                                   \
-	" WHERE EXISTS (SELECT 1 FROM " table " WHERE name = ?1 AND revision = ?2)"                \
-	" ON CONFLICT (kind, name) DO UPDATE SET revision = excluded.revision,"                    \
-	" code = excluded.code, place = excluded.place, message = excluded.message,"               \
-	" time = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"                                            \
-	" WHERE (revision, code, place, message) IS NOT"                                           \
-	" (excluded.revision, excluded.code, excluded.place, excluded.message)"
-
 static const char *const texts[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN",
 	[SQL_BEGIN_IMMEDIATE] = "BEGIN IMMEDIATE",
@@ -33,46 +15,16 @@ static const char *const texts[SQL_COUNT] = {
 	[SQL_SCHEMA_VERSION] = "PRAGMA schema_version",
 	[SQL_USER_VERSION] = "PRAGMA user_version",
 	[SQL_LAST_REVISION] = "SELECT last FROM revision_counter",
-	[SQL_RULE] = RULE_COLUMNS "WHERE r.name = ?1",
 	[SQL_RULE_TARGETS] = "SELECT id, definition FROM targets WHERE rule = ?1"
 	                     " ORDER BY position, id",
-	[SQL_RULES_LIST] = RULE_COLUMNS "WHERE r.name > ?1 AND r.name >= ?2"
-	                                " AND (?3 IS NULL OR r.name < ?3)"
-	                                " AND (?4 IS NULL OR r.bus = ?4)"
-	                                " AND (?5 IS NULL OR r.state = ?5)"
-	                                " ORDER BY r.name LIMIT ?6",
-	[SQL_RULES_SINCE] = RULE_COLUMNS "WHERE r.revision > ?1 ORDER BY r.revision",
-	[SQL_RULE_NAMES] = "SELECT name FROM rules",
-	[SQL_BUS_NAMES] = "SELECT name FROM buses WHERE name <> 'default'",
-	[SQL_RULE_UPSERT] = "INSERT INTO rules (name, bus, state, description, metrics, pattern)"
-	                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET"
-	                    " bus = ?2, state = ?3, description = ?4, metrics = ?5, pattern = ?6",
 	[SQL_RULE_STATE] = "UPDATE rules SET state = ?2 WHERE name = ?1",
-	[SQL_RULE_DELETE] = "DELETE FROM rules WHERE name = ?1",
-	[SQL_RULE_REVISION] = "SELECT revision FROM rules WHERE name = ?1",
 	[SQL_TARGETS_DELETE] = "DELETE FROM targets WHERE rule = ?1",
 	[SQL_TARGET_INSERT] = "INSERT INTO targets (rule, id, position, definition)"
 	                      " VALUES (?1, ?2, ?3, ?4)",
-	[SQL_BUS] = BUS_COLUMNS "WHERE b.name = ?1",
-	[SQL_BUSES_SINCE] = BUS_COLUMNS "WHERE b.revision > ?1 ORDER BY b.name",
-	[SQL_BUS_UPSERT] =
-	        "INSERT INTO buses (name, description, topics, exclude, deliver_original)"
-	        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (name) DO UPDATE SET"
-	        " description = ?2, topics = ?3, exclude = ?4, deliver_original = ?5",
-	[SQL_BUS_DELETE] = "DELETE FROM buses WHERE name = ?1",
-	[SQL_BUS_REVISION] = "SELECT revision FROM buses WHERE name = ?1",
 	[SQL_BUS_HAS_RULES] = "SELECT 1 FROM rules WHERE bus = ?1 LIMIT 1",
-	[SQL_TOMBSTONES_SINCE] = "SELECT kind = 'rule', name FROM tombstones WHERE revision > ?1",
-	[SQL_RULES_SUM] = "SELECT count(*), sum(revision & 4294967295) FROM rules",
-	[SQL_BUSES_SUM] = "SELECT count(*), sum(revision & 4294967295) FROM buses",
-	[SQL_ERROR_PUT_RULE] = ERROR_PUT("rule", "rules"),
-	[SQL_ERROR_PUT_BUS] = ERROR_PUT("bus", "buses"),
+	[SQL_TOMBSTONES_SINCE] = "SELECT kind, name FROM tombstones WHERE revision > ?1",
 	[SQL_ERROR_DELETE] = "DELETE FROM rule_errors WHERE kind = ?1 AND name = ?2"
 	                     " AND revision <= ?3",
-	[SQL_ERROR_COUNT] = "SELECT (SELECT count(*) FROM rule_errors e JOIN rules r"
-	                    " ON r.name = e.name AND r.revision = e.revision WHERE e.kind = 'rule')"
-	                    " + (SELECT count(*) FROM rule_errors e JOIN buses b"
-	                    " ON b.name = e.name AND b.revision = e.revision WHERE e.kind = 'bus')",
 };
 
 enum sluice_status store_status(int rc)
@@ -138,19 +90,34 @@ enum sluice_status store_fault(const struct sluice_store *store, int rc, const c
 	}
 }
 
-sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc)
+static sqlite3_stmt *prepare(struct sluice_store *store, sqlite3_stmt **stmt, const char *text,
+                             int *rc)
 {
-	sqlite3_stmt **stmt = &store->statements[sql];
 	*rc = SQLITE_OK;
-	if (!*stmt) {
-		*rc = sqlite3_prepare_v3(store->db, texts[sql], -1, SQLITE_PREPARE_PERSISTENT, stmt,
-		                         NULL);
-		if (*rc != SQLITE_OK)
-			return NULL;
-	} else {
+	if (*stmt) {
 		sqlite3_reset(*stmt);
 		sqlite3_clear_bindings(*stmt);
+	} else if (text) {
+		*rc = sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_PERSISTENT, stmt,
+		                         NULL);
+	} else {
+		*rc = SQLITE_NOMEM;
 	}
+	return *stmt;
+}
+
+sqlite3_stmt *store_prepare(struct sluice_store *store, enum store_sql sql, int *rc)
+{
+	return prepare(store, &store->statements[sql], texts[sql], rc);
+}
+
+sqlite3_stmt *store_prepare_noun(struct sluice_store *store, enum sluice_store_kind kind,
+                                 enum store_noun_sql sql, int *rc)
+{
+	sqlite3_stmt **stmt = &store->noun_statements[kind][sql];
+	char *text = *stmt ? NULL : store_noun_sql(kind, sql);
+	prepare(store, stmt, text, rc);
+	sqlite3_free(text);
 	return *stmt;
 }
 
@@ -170,13 +137,9 @@ int store_run(struct sluice_store *store, enum store_sql sql)
 	return stmt ? store_finish(stmt) : rc;
 }
 
-int store_integer(struct sluice_store *store, enum store_sql sql, int64_t *value)
+static int integer(sqlite3_stmt *stmt, int64_t *value)
 {
-	int rc;
-	sqlite3_stmt *stmt = store_prepare(store, sql, &rc);
-	if (!stmt)
-		return rc;
-	rc = sqlite3_step(stmt);
+	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*value = sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
@@ -184,12 +147,40 @@ int store_integer(struct sluice_store *store, enum store_sql sql, int64_t *value
 	return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
 }
 
+int store_integer(struct sluice_store *store, enum store_sql sql, int64_t *value)
+{
+	int rc;
+	sqlite3_stmt *stmt = store_prepare(store, sql, &rc);
+	return stmt ? integer(stmt, value) : rc;
+}
+
+int store_noun_integer(struct sluice_store *store, enum sluice_store_kind kind,
+                       enum store_noun_sql sql, int64_t *value)
+{
+	int rc;
+	sqlite3_stmt *stmt = store_prepare_noun(store, kind, sql, &rc);
+	return stmt ? integer(stmt, value) : rc;
+}
+
+char *store_doing(char buf[32], enum sluice_store_kind kind, const char *done)
+{
+	snprintf(buf, 32, "the %s can't be %s", sluice_store_noun(kind), done);
+	return buf;
+}
+
+static void finalize(sqlite3_stmt **statements, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		sqlite3_finalize(statements[i]);
+		statements[i] = NULL;
+	}
+}
+
 void store_finalize_all(struct sluice_store *store)
 {
-	for (size_t i = 0; i < SQL_COUNT; i++) {
-		sqlite3_finalize(store->statements[i]);
-		store->statements[i] = NULL;
-	}
+	finalize(store->statements, SQL_COUNT);
+	for (int kind = 0; kind < SLUICE_STORE_KINDS; kind++)
+		finalize(store->noun_statements[kind], NOUN_SQL_COUNT);
 }
 
 int store_bind(sqlite3_stmt *stmt, int index, struct sluice_str text)

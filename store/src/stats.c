@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "internal.h"
 
-/* The count that comes first in SQL_RULES_SUM and its like. */
-static int read_number(struct sluice_store *store, enum store_sql sql, uint64_t *number)
+/* Adds the first number of a noun's statement. */
+static int add_number(struct sluice_store *store, enum sluice_store_kind kind,
+                      enum store_noun_sql sql, uint64_t *number)
 {
 	int64_t value = 0;
-	int rc = store_integer(store, sql, &value);
-	*number = (uint64_t)value;
+	int rc = store_noun_integer(store, kind, sql, &value);
+	*number += (uint64_t)value;
 	return rc;
 }
 
@@ -18,11 +19,13 @@ enum sluice_status sluice_store_stats(struct sluice_store *store, struct sluice_
 	if (status != SLUICE_OK)
 		return status;
 	int64_t version = 0;
-	int rc = read_number(store, SQL_RULES_SUM, &stats->rules);
-	if (rc == SQLITE_OK)
-		rc = read_number(store, SQL_BUSES_SUM, &stats->buses);
-	if (rc == SQLITE_OK)
-		rc = read_number(store, SQL_ERROR_COUNT, &stats->errors);
+	int rc = SQLITE_OK;
+	for (int i = 0; i < SLUICE_STORE_KINDS && rc == SQLITE_OK; i++) {
+		enum sluice_store_kind kind = (enum sluice_store_kind)i;
+		rc = add_number(store, kind, NOUN_SUM, &stats->counts[kind]);
+		if (rc == SQLITE_OK)
+			rc = add_number(store, kind, NOUN_ERROR_COUNT, &stats->errors);
+	}
 	if (rc == SQLITE_OK)
 		rc = store_integer(store, SQL_LAST_REVISION, &stats->revision);
 	if (rc == SQLITE_OK)

@@ -121,7 +121,8 @@ static inline int64_t put(struct sluice_store *store, const char *json)
 	struct sluice_error error;
 	int64_t revision = -1;
 	assert_ok(sluice_rule_parse(sluice_str(json), &rule, &error), error);
-	assert_ok(sluice_store_put_rule(store, rule, SLUICE_STORE_ANY_REVISION, &revision, &error),
+	assert_ok(sluice_store_put(store, sluice_definition_of_rule(rule),
+	                           SLUICE_STORE_ANY_REVISION, &revision, &error),
 	          error);
 	sluice_rule_destroy(rule);
 	return revision;
@@ -133,7 +134,8 @@ static inline int64_t put_bus(struct sluice_store *store, const char *json)
 	struct sluice_error error;
 	int64_t revision = -1;
 	assert_ok(sluice_bus_parse(sluice_str(json), &bus, &error), error);
-	assert_ok(sluice_store_put_bus(store, bus, SLUICE_STORE_ANY_REVISION, &revision, &error),
+	assert_ok(sluice_store_put(store, sluice_definition_of_bus(bus), SLUICE_STORE_ANY_REVISION,
+	                           &revision, &error),
 	          error);
 	sluice_bus_destroy(bus);
 	return revision;
@@ -167,8 +169,8 @@ static inline bool collect_row(void *arg, const struct sluice_store_row *row)
 	do {                                                                                       \
 		struct sluice_buffer got_ = { 0 };                                                 \
 		struct sluice_error error_;                                                        \
-		assert_ok(sluice_store_get_rule(store, sluice_str(name), collect_row, &got_,       \
-		                                &error_),                                          \
+		assert_ok(sluice_store_get(store, SLUICE_STORE_RULE, sluice_str(name),             \
+		                           collect_row, &got_, &error_),                           \
 		          error_);                                                                 \
 		assert_string_equal(sluice_buffer_str(&got_).data, expected "\n");                 \
 		sluice_buffer_finish(&got_);                                                       \
@@ -180,7 +182,7 @@ static inline void collect_change(void *arg, enum sluice_store_kind kind,
 {
 	struct sluice_buffer *lines = arg;
 	sluice_buffer_printf(lines, "%s%s%s %.*s", lines->len ? ", " : "",
-	                     row->text.data ? "+" : "-", kind == SLUICE_STORE_BUS ? "bus" : "rule",
+	                     row->text.data ? "+" : "-", sluice_store_noun(kind),
 	                     (int)row->name.len, row->name.data);
 }
 

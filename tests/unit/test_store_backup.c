@@ -93,8 +93,9 @@ static void test_a_restore_tells_followers_just_what_differs(void **state)
 	put_named(store, "b", 2);
 	put_bus(store, "{\"name\":\"y\"}");
 	put(store, "{\"name\":\"d\",\"bus\":\"y\",\"pattern\":{\"x\":[1]},\"targets\":[]}");
-	assert_ok(sluice_store_delete_rule(store, SLUICE_STR("c"), -1, &error), error);
-	assert_ok(sluice_store_delete_bus(store, SLUICE_STR("x"), -1, &error), error);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("c"), -1, &error),
+	          error);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_BUS, SLUICE_STR("x"), -1, &error), error);
 	assert_poll(follower, "+bus default, +bus y, +rule a, +rule b, +rule d");
 	sql(place, "SELECT revision FROM rules WHERE name = 'a';");
 	char revision[sizeof(place->shell_output)];

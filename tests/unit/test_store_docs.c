@@ -7,19 +7,13 @@
 
 static void compile(void *arg, enum sluice_store_kind kind, const struct sluice_store_row *row)
 {
+	struct sluice_definition definition;
 	struct sluice_error error;
 	(void)arg;
 	if (!row->text.data)
 		return;
-	if (kind == SLUICE_STORE_RULE) {
-		struct sluice_rule *rule;
-		assert_ok(sluice_rule_parse(row->text, &rule, &error), error);
-		sluice_rule_destroy(rule);
-	} else {
-		struct sluice_bus *bus;
-		assert_ok(sluice_bus_parse(row->text, &bus, &error), error);
-		sluice_bus_destroy(bus);
-	}
+	assert_ok(sluice_definition_parse(kind, row->text, &definition, &error), error);
+	sluice_definition_finish(&definition);
 }
 
 static char *read_document(void)

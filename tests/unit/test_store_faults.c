@@ -49,6 +49,7 @@ static void learn(void *arg, enum sluice_store_kind kind, const struct sluice_st
 
 static struct sluice_rule *rules[4];
 static struct sluice_bus *bus;
+static struct sluice_queue *queue;
 
 static int parse_rules(void **state)
 {
@@ -69,6 +70,9 @@ static int parse_rules(void **state)
 	assert_ok(
 	        sluice_bus_parse(SLUICE_STR("{\"name\":\"x\",\"topics\":[\"x/#\"]}"), &bus, &error),
 	        error);
+	assert_ok(sluice_queue_parse(SLUICE_STR("{\"name\":\"q\",\"group\":\"$.g\"}"), &queue,
+	                             &error),
+	          error);
 	return 0;
 }
 
@@ -78,6 +82,7 @@ static int free_rules(void **state)
 	for (size_t i = 0; i < 4; i++)
 		sluice_rule_destroy(rules[i]);
 	sluice_bus_destroy(bus);
+	sluice_queue_destroy(queue);
 	return 0;
 }
 
@@ -101,10 +106,11 @@ static struct sluice_store *session(struct place *place, struct model *model, bo
 	STEP(sluice_store_open(place->db, SLUICE_STORE_CREATE, &store, &error));
 	if (!store)
 		return NULL;
-	STEP(sluice_store_put_bus(store, bus, -1, NULL, &error));
-	STEP(sluice_store_put_rule(store, rules[0], 0, &revision, &error));
+	STEP(sluice_store_put(store, sluice_definition_of_bus(bus), -1, NULL, &error));
+	STEP(sluice_store_put(store, sluice_definition_of_queue(queue), -1, NULL, &error));
+	STEP(sluice_store_put(store, sluice_definition_of_rule(rules[0]), 0, &revision, &error));
 	STEP(sluice_store_poll(store, learn, model, &error));
-	STEP(sluice_store_put_rule(store, rules[1], -1, &revision, &error));
+	STEP(sluice_store_put(store, sluice_definition_of_rule(rules[1]), -1, &revision, &error));
 	STEP(sluice_store_set_rule_state(store, SLUICE_STR("a"), SLUICE_RULE_SHADOW, -1, &revision,
 	                                 &error));
 	STEP(sluice_store_poll(store, learn, model, &error));
@@ -113,17 +119,22 @@ static struct sluice_store *session(struct place *place, struct model *model, bo
 	STEP(sluice_store_backup(store, copy, &error));
 	enum sluice_status status = sluice_store_begin(store, &error);
 	if (status == SLUICE_OK)
-		status = sluice_store_put_rule(store, rules[2], -1, NULL, &error);
+		status = sluice_store_put(store, sluice_definition_of_rule(rules[2]), -1, NULL,
+		                          &error);
 	if (status == SLUICE_OK)
-		status = sluice_store_put_rule(store, rules[3], -1, NULL, &error);
+		status = sluice_store_put(store, sluice_definition_of_rule(rules[3]), -1, NULL,
+		                          &error);
 	if (status == SLUICE_OK)
-		status = sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error);
+		status = sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("a"), -1, &error);
+	if (status == SLUICE_OK)
+		status =
+		        sluice_store_delete(store, SLUICE_STORE_QUEUE, SLUICE_STR("q"), -1, &error);
 	if (status == SLUICE_OK)
 		status = sluice_store_commit(store, &error);
 	sluice_store_rollback(store);
 	STEP(status);
 	STEP(sluice_store_poll(store, learn, model, &error));
-	STEP(done[8] ? sluice_store_restore(store, copy, &error) : SLUICE_ERR_IO);
+	STEP(done[9] ? sluice_store_restore(store, copy, &error) : SLUICE_ERR_IO);
 	STEP(sluice_store_poll(store, learn, model, &error));
 #undef STEP
 	assert_true(step <= MAX_STEPS);
@@ -145,6 +156,7 @@ static void dump(struct place *place, char *text, size_t size)
 	sqlite3_finalize(stmt);
 	if (sqlite3_prepare_v2(db,
 	                       "SELECT name || topics FROM buses UNION ALL "
+	                       "SELECT name || group_path FROM queues UNION ALL "
 	                       "SELECT r.name || r.state || r.pattern || ifnull(group_concat("
 	                       "t.definition), '') FROM rules r LEFT JOIN targets t "
 	                       "ON t.rule = r.name GROUP BY r.name ORDER BY 1",
@@ -205,7 +217,8 @@ static bool compare_row(void *arg, const struct sluice_store_row *row)
 {
 	struct model *model = arg;
 	char name[16];
-	snprintf(name, sizeof(name), "1%.*s", (int)row->name.len, row->name.data);
+	snprintf(name, sizeof(name), "%d%.*s", SLUICE_STORE_RULE, (int)row->name.len,
+	         row->name.data);
 	for (size_t i = 0; i < MAX_ROWS; i++) {
 		if (strcmp(model->rows[i].name, name) == 0) {
 			assert_memory_equal(model->rows[i].text, row->text.data, row->text.len);
@@ -224,9 +237,10 @@ static void check_follower(struct place *place, struct sluice_store *store, stru
 	struct sluice_store_query all = { .state = -1 };
 	char text[1024];
 	assert_ok(sluice_store_poll(store, learn, model, &error), error);
-	assert_ok(sluice_store_list_rules(store, &all, compare_row, model, &error), error);
+	assert_ok(sluice_store_list(store, SLUICE_STORE_RULE, &all, compare_row, model, &error),
+	          error);
 	for (size_t i = 0; i < MAX_ROWS; i++) {
-		if (model->rows[i].name[0] == '1')
+		if (model->rows[i].name[0] == '0' + SLUICE_STORE_RULE)
 			fail_msg("failure %ld: told of %s, which is not there", faults.countdown,
 			         model->rows[i].name);
 	}

@@ -42,10 +42,11 @@ static void test_a_new_store_has_the_default_bus_and_no_rules(void **state)
 	struct sluice_store_stats stats;
 	struct sluice_error error;
 	assert_ok(sluice_store_stats(store, &stats, &error), error);
-	assert_int_equal(stats.rules, 0);
-	assert_int_equal(stats.buses, 1);
+	assert_int_equal(stats.counts[SLUICE_STORE_RULE], 0);
+	assert_int_equal(stats.counts[SLUICE_STORE_BUS], 1);
+	assert_int_equal(stats.counts[SLUICE_STORE_QUEUE], 0);
 	assert_int_equal(stats.errors, 0);
-	assert_int_equal(stats.schema_version, 1);
+	assert_int_equal(stats.schema_version, 2);
 	assert_true(stats.bytes > 0);
 	sluice_store_close(store);
 	sql_gives(place,
@@ -293,7 +294,8 @@ static bool read_only_polls(struct place *place)
 	                                       "\"targets\":[]}"),
 	                            &rule, &error),
 	          error);
-	assert_status(sluice_store_put_rule(store, rule, -1, NULL, &error), SLUICE_ERR_READ_ONLY);
+	assert_status(sluice_store_put(store, sluice_definition_of_rule(rule), -1, NULL, &error),
+	              SLUICE_ERR_READ_ONLY);
 	sluice_rule_destroy(rule);
 	sluice_store_close(store);
 	return true;

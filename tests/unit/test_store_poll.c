@@ -38,10 +38,11 @@ static void test_the_changes_of_this_store_and_of_others_are_told_once(void **st
 	assert_poll(other, "");
 	put_named(store, "b", 2);
 	assert_poll(store, "");
-	assert_ok(sluice_store_delete_rule(other, SLUICE_STR("a"), -1, &error), error);
+	assert_ok(sluice_store_delete(other, SLUICE_STORE_RULE, SLUICE_STR("a"), -1, &error),
+	          error);
 	put_bus(other, "{\"name\":\"x\"}");
 	assert_poll(store, "+bus x, -rule a");
-	assert_ok(sluice_store_delete_bus(store, SLUICE_STR("x"), -1, &error), error);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_BUS, SLUICE_STR("x"), -1, &error), error);
 	assert_poll(other, "-rule a");
 	assert_poll(store, "-bus x");
 	assert_ok(sluice_store_begin(store, &error), error);
@@ -79,7 +80,7 @@ static void test_an_open_transaction_stops_writes_but_no_poll_and_no_reading(voi
 	                 SQLITE_OK);
 	assert_poll(store, "+rule b");
 	double before = now_ms();
-	assert_status(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error),
+	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("a"), -1, &error),
 	              SLUICE_ERR_BUSY);
 	assert_non_null(strstr(error.message, "locked"));
 	assert_true(now_ms() - before >= SLUICE_STORE_BUSY_TIMEOUT_MS * 0.9);
@@ -269,7 +270,8 @@ static void test_a_file_that_is_gone_is_an_error_and_not_made_again(void **state
 	assert_int_equal(run(place, "mv $DB $DIR/away"), 0);
 	assert_poll_fails(store, SLUICE_ERR_IO, "gone");
 	assert_poll_fails(store, SLUICE_ERR_IO, "gone");
-	assert_status(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error), SLUICE_ERR_IO);
+	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("a"), -1, &error),
+	              SLUICE_ERR_IO);
 	assert_int_equal(run(place, "test -e $DB"), 1);
 	assert_int_equal(run(place, "mv $DIR/away $DB"), 0);
 	assert_poll(store, "");
@@ -310,7 +312,7 @@ static void test_a_newer_schema_put_in_while_running_is_an_error(void **state)
 	struct sluice_store *store = followed_store(place);
 	sql(place, "PRAGMA user_version = 99; UPDATE rules SET state = 'SHADOW';");
 	assert_poll_fails(store, SLUICE_ERR_VERSION, "newer schema (99");
-	sql(place, "PRAGMA user_version = 1;");
+	sql(place, "PRAGMA user_version = 2;");
 	assert_poll(store, "+rule a, +rule b, +rule c");
 	sluice_store_close(store);
 }

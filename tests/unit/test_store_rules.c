@@ -28,7 +28,9 @@ static void test_a_rule_that_is_read_can_be_put_again(void **state)
 	int64_t revision =
 	        put(store, "{\"name\":\"a\",\"state\":\"SHADOW\",\"pattern\":{\"x\":[1]},"
 	                   "\"targets\":[{\"id\":\"t\",\"topic\":\"y\"}]}");
-	assert_ok(sluice_store_get_rule(store, SLUICE_STR("a"), collect_row, &text, &error), error);
+	assert_ok(sluice_store_get(store, SLUICE_STORE_RULE, SLUICE_STR("a"), collect_row, &text,
+	                           &error),
+	          error);
 	assert_int_equal(put(store, sluice_buffer_str(&text).data), revision);
 	sluice_buffer_finish(&text);
 	sluice_store_close(store);
@@ -83,7 +85,8 @@ static void test_revisions_are_unique_over_rules_and_buses_and_never_come_back(v
 	int64_t bus = put_bus(store, "{\"name\":\"b\",\"topics\":[\"x/#\"]}");
 	int64_t c = put_named(store, "c", 1);
 	assert_true(a < bus && bus < c);
-	assert_ok(sluice_store_delete_rule(store, SLUICE_STR("c"), -1, &error), error);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("c"), -1, &error),
+	          error);
 	assert_true(put_named(store, "c", 1) > c);
 	sluice_store_close(store);
 }
@@ -99,13 +102,17 @@ static void test_if_revision_guards_each_change(void **state)
 	                                       "\"targets\":[]}"),
 	                            &rule, &error),
 	          error);
-	assert_status(sluice_store_put_rule(store, rule, 5, &revision, &error),
-	              SLUICE_ERR_CONFLICT);
+	assert_status(
+	        sluice_store_put(store, sluice_definition_of_rule(rule), 5, &revision, &error),
+	        SLUICE_ERR_CONFLICT);
 	assert_non_null(strstr(error.message, "there is no rule \"a\""));
-	assert_ok(sluice_store_put_rule(store, rule, 0, &revision, &error), error);
-	assert_status(sluice_store_put_rule(store, rule, 0, NULL, &error), SLUICE_ERR_CONFLICT);
+	assert_ok(sluice_store_put(store, sluice_definition_of_rule(rule), 0, &revision, &error),
+	          error);
+	assert_status(sluice_store_put(store, sluice_definition_of_rule(rule), 0, NULL, &error),
+	              SLUICE_ERR_CONFLICT);
 	assert_non_null(strstr(error.message, "exists already"));
-	assert_ok(sluice_store_put_rule(store, rule, revision, &next, &error), error);
+	assert_ok(sluice_store_put(store, sluice_definition_of_rule(rule), revision, &next, &error),
+	          error);
 	assert_int_equal(next, revision);
 	assert_status(sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, revision + 1, NULL,
 	                                          &error),
@@ -117,10 +124,11 @@ static void test_if_revision_guards_each_change(void **state)
 	assert_ok(sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, -1, &revision, &error),
 	          error);
 	assert_int_equal(revision, next);
-	assert_status(sluice_store_delete_rule(store, a, revision - 1, &error),
+	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, a, revision - 1, &error),
 	              SLUICE_ERR_CONFLICT);
-	assert_ok(sluice_store_delete_rule(store, a, revision, &error), error);
-	assert_status(sluice_store_delete_rule(store, a, -1, &error), SLUICE_ERR_NOT_FOUND);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_RULE, a, revision, &error), error);
+	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, a, -1, &error),
+	              SLUICE_ERR_NOT_FOUND);
 	assert_status(sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, -1, NULL, &error),
 	              SLUICE_ERR_NOT_FOUND);
 	sluice_rule_destroy(rule);
@@ -136,18 +144,22 @@ static void test_a_rule_needs_its_bus(void **state)
 	                                       "\"pattern\":{\"x\":[2]},\"targets\":[]}"),
 	                            &rule, &error),
 	          error);
-	assert_status(sluice_store_put_rule(store, rule, -1, NULL, &error), SLUICE_ERR_NOT_FOUND);
+	assert_status(sluice_store_put(store, sluice_definition_of_rule(rule), -1, NULL, &error),
+	              SLUICE_ERR_NOT_FOUND);
 	assert_non_null(strstr(error.message, "no bus \"b\""));
 	put_bus(store, "{\"name\":\"b\"}");
-	assert_ok(sluice_store_put_rule(store, rule, -1, NULL, &error), error);
-	assert_status(sluice_store_delete_bus(store, SLUICE_STR("b"), -1, &error),
+	assert_ok(sluice_store_put(store, sluice_definition_of_rule(rule), -1, NULL, &error),
+	          error);
+	assert_status(sluice_store_delete(store, SLUICE_STORE_BUS, SLUICE_STR("b"), -1, &error),
 	              SLUICE_ERR_CONFLICT);
-	assert_ok(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error), error);
-	assert_ok(sluice_store_delete_bus(store, SLUICE_STR("b"), -1, &error), error);
-	assert_status(sluice_store_delete_bus(store, SLUICE_STR("b"), -1, &error),
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("a"), -1, &error),
+	          error);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_BUS, SLUICE_STR("b"), -1, &error), error);
+	assert_status(sluice_store_delete(store, SLUICE_STORE_BUS, SLUICE_STR("b"), -1, &error),
 	              SLUICE_ERR_NOT_FOUND);
-	assert_status(sluice_store_delete_bus(store, SLUICE_STR("default"), -1, &error),
-	              SLUICE_ERR_INVALID);
+	assert_status(
+	        sluice_store_delete(store, SLUICE_STORE_BUS, SLUICE_STR("default"), -1, &error),
+	        SLUICE_ERR_INVALID);
 	sluice_rule_destroy(rule);
 	sluice_store_close(store);
 }
@@ -160,17 +172,21 @@ static void test_a_bus_comes_back_as_it_was_put(void **state)
 	int64_t revision = put_bus(store, "{\"name\":\"b\",\"description\":\"d\",\"topics\":"
 	                                  "[\"a/#\",\"\\u00e9/+\"],\"exclude\":[\"a/b\"],"
 	                                  "\"deliver_original\":false}");
-	assert_ok(sluice_store_get_bus(store, SLUICE_STR("b"), collect_row, &text, &error), error);
+	assert_ok(sluice_store_get(store, SLUICE_STORE_BUS, SLUICE_STR("b"), collect_row, &text,
+	                           &error),
+	          error);
 	assert_string_equal(sluice_buffer_str(&text).data,
 	                    "{\"name\":\"b\",\"description\":\"d\",\"topics\":[\"a/#\","
 	                    "\"\xc3\xa9/+\"],\"exclude\":[\"a/b\"],\"deliver_original\":false}\n");
 	assert_int_equal(put_bus(store, text.data), revision);
 	sluice_buffer_reset(&text);
-	assert_ok(sluice_store_list_buses(store, collect_row, &text, &error), error);
+	assert_ok(sluice_store_list(store, SLUICE_STORE_BUS, NULL, collect_row, &text, &error),
+	          error);
 	assert_non_null(strstr(text.data, "{\"name\":\"b\",\"description\":\"d\""));
 	assert_non_null(strstr(text.data, "{\"name\":\"default\",\"topics\":[\"#\"]"));
 	sluice_buffer_finish(&text);
-	assert_status(sluice_store_get_bus(store, SLUICE_STR("none"), collect_row, NULL, &error),
+	assert_status(sluice_store_get(store, SLUICE_STORE_BUS, SLUICE_STR("none"), collect_row,
+	                               NULL, &error),
 	              SLUICE_ERR_NOT_FOUND);
 	sluice_store_close(store);
 }
@@ -193,7 +209,7 @@ static void list_is(struct sluice_store *store, struct sluice_store_query query,
 {
 	struct sluice_buffer names = { 0 };
 	struct sluice_error error;
-	assert_ok(sluice_store_list_rules(store, &query, fn, &names, &error), error);
+	assert_ok(sluice_store_list(store, SLUICE_STORE_RULE, &query, fn, &names, &error), error);
 	if (!sluice_str_equal(sluice_buffer_str(&names), sluice_str(expected)))
 		fail_msg("expected \"%s\", got \"%s\"", expected, names.len ? names.data : "");
 	sluice_buffer_finish(&names);
@@ -244,9 +260,10 @@ static void test_a_transaction_is_kept_or_undone_as_a_whole(void **state)
 	put_named(store, "old", 1);
 	assert_ok(sluice_store_begin(store, &error), error);
 	put_named(store, "a", 1);
-	assert_ok(sluice_store_delete_rule(store, SLUICE_STR("old"), -1, &error), error);
+	assert_ok(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("old"), -1, &error),
+	          error);
 	/* One that fails takes just itself back. */
-	assert_status(sluice_store_delete_rule(store, SLUICE_STR("none"), -1, &error),
+	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("none"), -1, &error),
 	              SLUICE_ERR_NOT_FOUND);
 	sql_gives(place, "SELECT name FROM rules;", "old\n");
 	assert_poll_fails(store, SLUICE_ERR_BUSY, "transaction");
@@ -275,11 +292,14 @@ static void test_a_change_that_was_left_half_done_dooms_its_transaction(void **s
 	          error);
 	/* What no parsed rule has: the table's check refuses it, when the rule's row is written. */
 	rule->targets[0].text = SLUICE_STR("{\"id\":\"other\"}");
-	assert_status(sluice_store_put_rule(store, rule, -1, NULL, &error), SLUICE_ERR_INVALID);
+	assert_status(sluice_store_put(store, sluice_definition_of_rule(rule), -1, NULL, &error),
+	              SLUICE_ERR_INVALID);
 	assert_ok(sluice_store_begin(store, &error), error);
 	put_named(store, "a", 1);
-	assert_status(sluice_store_put_rule(store, rule, -1, NULL, &error), SLUICE_ERR_INVALID);
-	assert_status(sluice_store_delete_rule(store, SLUICE_STR("a"), -1, &error), SLUICE_ERR_IO);
+	assert_status(sluice_store_put(store, sluice_definition_of_rule(rule), -1, NULL, &error),
+	              SLUICE_ERR_INVALID);
+	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, SLUICE_STR("a"), -1, &error),
+	              SLUICE_ERR_IO);
 	assert_status(sluice_store_commit(store, &error), SLUICE_ERR_IO);
 	assert_non_null(strstr(error.message, "undone"));
 	sql_gives(place, "SELECT count(*) FROM rules;", "0\n");
@@ -311,7 +331,8 @@ static void test_a_rule_as_large_as_may_be_is_kept(void **state)
 	sluice_buffer_append_text(&json, "]}}");
 	put(store, sluice_buffer_str(&json).data);
 	struct sluice_buffer text = { 0 };
-	assert_ok(sluice_store_get_rule(store, SLUICE_STR("big"), collect_row, &text, &error),
+	assert_ok(sluice_store_get(store, SLUICE_STORE_RULE, SLUICE_STR("big"), collect_row, &text,
+	                           &error),
 	          error);
 	assert_true(text.len > 60000);
 	sluice_buffer_finish(&json);

@@ -297,12 +297,16 @@ static void test_a_row_that_breaks_the_checks_is_told_as_well_formed_json(void *
 	struct sluice_error error;
 	struct sluice_rule *rule;
 	struct sluice_bus *bus;
-	assert_ok(sluice_store_get_rule(store, SLUICE_STR("a"), collect_row, &text, &error), error);
+	assert_ok(sluice_store_get(store, SLUICE_STORE_RULE, SLUICE_STR("a"), collect_row, &text,
+	                           &error),
+	          error);
 	assert_status(sluice_rule_parse(sluice_buffer_str(&text), &rule, &error),
 	              SLUICE_ERR_INVALID);
 	assert_string_equal(error.place, "$.targets[0]");
 	sluice_buffer_reset(&text);
-	assert_ok(sluice_store_get_bus(store, SLUICE_STR("b"), collect_row, &text, &error), error);
+	assert_ok(sluice_store_get(store, SLUICE_STORE_BUS, SLUICE_STR("b"), collect_row, &text,
+	                           &error),
+	          error);
 	assert_status(sluice_bus_parse(sluice_buffer_str(&text), &bus, &error), SLUICE_ERR_INVALID);
 	sluice_buffer_finish(&text);
 	sluice_store_close(store);

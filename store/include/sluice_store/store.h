@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Rules and buses in SQLite: the one truth of what Sluice routes. Anybody may write the file (the
+ * Queues, buses and rules in SQLite: the one truth of what Sluice routes. Anybody may write the file (the
  * plugin's store thread, the CLI, a person with sqlite3); whoever follows it with
  * sluice_store_poll hears of each change.
  *
  * A store belongs to one thread at a time. Several processes may have the same file open.
- * Rules and buses go in and out as their JSON text (sluice/rule.h); pattern and targets come back
- * verbatim.
+ * They come out as their JSON text (sluice/rule.h, queue.h); pattern and targets come back verbatim.
  */
 #ifndef SLUICE_STORE_H
 #define SLUICE_STORE_H
@@ -14,8 +13,8 @@
 #include <stdbool.h>
 
 #include "sluice/buffer.h"
-#include "sluice/rule.h"
 #include "sluice/types.h"
+#include "sluice_store/definition.h"
 
 struct sluice_store;
 
@@ -53,37 +52,34 @@ void sluice_store_rollback(struct sluice_store *store);
 enum { SLUICE_STORE_ANY_REVISION = -1 };
 
 /*
- * Puts a parsed rule (insert or replace). if_revision: SLUICE_STORE_ANY_REVISION, or the revision
- * it must have (0: must not exist), else SLUICE_ERR_CONFLICT. *revision (may be NULL) gets the new
- * one. A bus that does not exist is SLUICE_ERR_NOT_FOUND. What is the same as before, but
- * for white space, keeps its text and its revision.
+ * Puts a definition (insert or replace), which stays the caller's. if_revision:
+ * SLUICE_STORE_ANY_REVISION, or the revision it must have (0: must not exist), else
+ * SLUICE_ERR_CONFLICT. *revision (may be NULL) gets the new one. A rule on a bus that does not exist
+ * is SLUICE_ERR_NOT_FOUND. What is the same as before, but for white space, keeps its text and its
+ * revision.
  */
-enum sluice_status sluice_store_put_rule(struct sluice_store *store, const struct sluice_rule *rule,
-                                         int64_t if_revision, int64_t *revision,
-                                         struct sluice_error *error);
+enum sluice_status sluice_store_put(struct sluice_store *store, struct sluice_definition definition,
+                                    int64_t if_revision, int64_t *revision,
+                                    struct sluice_error *error);
 /* Replaces only the state. Also SLUICE_ERR_NOT_FOUND. */
 enum sluice_status sluice_store_set_rule_state(struct sluice_store *store, struct sluice_str name,
                                                enum sluice_rule_state state, int64_t if_revision,
                                                int64_t *revision, struct sluice_error *error);
-enum sluice_status sluice_store_delete_rule(struct sluice_store *store, struct sluice_str name,
-                                            int64_t if_revision, struct sluice_error *error);
-
-enum sluice_status sluice_store_put_bus(struct sluice_store *store, const struct sluice_bus *bus,
-                                        int64_t if_revision, int64_t *revision,
-                                        struct sluice_error *error);
-/* SLUICE_ERR_CONFLICT while rules are on it, SLUICE_ERR_INVALID for "default". */
-enum sluice_status sluice_store_delete_bus(struct sluice_store *store, struct sluice_str name,
-                                           int64_t if_revision, struct sluice_error *error);
+/* SLUICE_ERR_NOT_FOUND; of a bus SLUICE_ERR_CONFLICT while rules are on it, _INVALID for "default".
+ * Queues are named, not owned: one goes whoever names it. */
+enum sluice_status sluice_store_delete(struct sluice_store *store, enum sluice_store_kind kind,
+                                       struct sluice_str name, int64_t if_revision,
+                                       struct sluice_error *error);
 
 /* --- reading --- */
 
 /* A row, valid during the callback only. */
 struct sluice_store_row {
 	struct sluice_str name;
-	struct sluice_str text; /* the rule or bus as one line of JSON; absent when the row is gone
+	struct sluice_str text; /* the definition as one line of JSON; absent when the row is gone
 	                           (poll only) */
 	int64_t revision;
-	/* a rule's row in rule_errors, if it has one: why the row as it stands is not in force;
+	/* its row in rule_errors, if it has one: why the row as it stands is not in force;
 	 * else absent */
 	struct sluice_str error;
 };
@@ -91,36 +87,29 @@ struct sluice_store_row {
 /* Returns false to stop; the call then returns SLUICE_OK. Must not call the store. */
 typedef bool (*sluice_store_row_fn)(void *arg, const struct sluice_store_row *row);
 
-enum sluice_status sluice_store_get_rule(struct sluice_store *store, struct sluice_str name,
-                                         sluice_store_row_fn fn, void *arg,
-                                         struct sluice_error *error);
-enum sluice_status sluice_store_get_bus(struct sluice_store *store, struct sluice_str name,
-                                        sluice_store_row_fn fn, void *arg,
-                                        struct sluice_error *error);
+enum sluice_status sluice_store_get(struct sluice_store *store, enum sluice_store_kind kind,
+                                    struct sluice_str name, sluice_store_row_fn fn, void *arg,
+                                    struct sluice_error *error);
 
-/* Which rules sluice_store_list_rules gives; absent members and -1 mean any. In the order of names.
- */
+/* Which of a kind sluice_store_list gives; absent members and -1 mean any. In the order of names. */
 struct sluice_store_query {
 	struct sluice_str prefix; /* names that begin so */
-	struct sluice_str bus;
-	int state;               /* enum sluice_rule_state, or -1 */
-	struct sluice_str after; /* names after this one: the next page */
-	size_t limit;            /* 0 = no limit */
+	struct sluice_str bus;    /* of rules */
+	int state;                /* of rules: enum sluice_rule_state, or -1 */
+	struct sluice_str after;  /* names after this one: the next page */
+	size_t limit;             /* 0 = no limit */
 };
-enum sluice_status sluice_store_list_rules(struct sluice_store *store,
-                                           const struct sluice_store_query *query,
-                                           sluice_store_row_fn fn, void *arg,
-                                           struct sluice_error *error);
-enum sluice_status sluice_store_list_buses(struct sluice_store *store, sluice_store_row_fn fn,
-                                           void *arg, struct sluice_error *error);
+/* query == NULL: all. */
+enum sluice_status sluice_store_list(struct sluice_store *store, enum sluice_store_kind kind,
+                                     const struct sluice_store_query *query, sluice_store_row_fn fn,
+                                     void *arg, struct sluice_error *error);
 
 /* --- following --- */
 
-enum sluice_store_kind { SLUICE_STORE_BUS, SLUICE_STORE_RULE };
-
 /*
- * Tells fn of every bus and rule that changed, whoever changed it (this store too), since the last
- * call; at the first call of all of them. Buses before rules, gone rules before gone buses.
+ * Tells fn of every queue, bus and rule that changed, whoever changed it (this store too), since the
+ * last call; at the first call of all of them. Queues before buses before rules, gone rules before gone
+ * buses before gone queues.
  * Costs next to nothing when nothing was committed since (PRAGMA data_version and the file's
  * inode), and what changed otherwise. A file that was replaced (mv, restore) is opened anew and
  * compared by content, so only what differs is told. When it fails (locked, damaged, gone) nothing
@@ -134,7 +123,7 @@ enum sluice_status sluice_store_poll(struct sluice_store *store, sluice_store_ch
                                      void *arg, struct sluice_error *error);
 
 /*
- * Notes in rule_errors that the rule's (or bus's) row of this revision can't be compiled, or (fault
+ * Notes in rule_errors that the row of this revision can't be compiled, or (fault
  * == NULL) that it can. May be called from within the poll's fn. It is written at the end of that
  * poll, else at the next poll, reading or close, many in one transaction. Best effort: a locked or
  * read-only file is no error here, and is tried again at the next poll.
@@ -146,7 +135,8 @@ void sluice_store_report(struct sluice_store *store, enum sluice_store_kind kind
 /* --- the file --- */
 
 struct sluice_store_stats {
-	uint64_t rules, buses, errors;
+	uint64_t counts[SLUICE_STORE_KINDS];
+	uint64_t errors;
 	int64_t revision; /* the highest there is */
 	int schema_version;
 	uint64_t bytes; /* of the file and its WAL */
