@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Queues in the store; and a store of the schema before there were any. */
+/* Queues and archives in the store; and a store of the schema before there were any. */
 #include "store_helper.h"
 
 #include "migrations.h"
@@ -101,6 +101,30 @@ static void test_each_change_of_a_queue_is_told(void **state)
 	sql(place, "DROP TRIGGER queues_deleted; DELETE FROM queues;"
 	           "CREATE TRIGGER queues_deleted AFTER DELETE ON queues BEGIN SELECT 1; END;");
 	assert_poll(store, "-queue p");
+	sluice_store_close(store);
+}
+
+static void test_a_bus_has_its_archive_back(void **state)
+{
+	static const char bus[] = "{\"name\":\"b\",\"topics\":[],\"exclude\":[],"
+	                          "\"deliver_original\":true,\"archive\":{\"pattern\":{\"a\":[1]},"
+	                          "\"retention_s\":7,\"max_bytes\":5}}";
+	struct place *place = *state;
+	struct sluice_store *store = create_store(place);
+	struct sluice_buffer got = { 0 };
+	struct sluice_error error;
+	int64_t revision = put_bus(store, bus);
+	assert_int_equal(put_bus(store, bus), revision);
+	assert_ok(sluice_store_get(store, SLUICE_STORE_BUS, SLUICE_STR("b"), collect_row, &got,
+	                           &error),
+	          error);
+	assert_int_equal(got.len, strlen(bus) + 1);
+	assert_memory_equal(got.data, bus, strlen(bus));
+	sluice_buffer_finish(&got);
+	assert_poll(store, "+bus b, +bus default");
+	sql(place, "UPDATE buses SET archive = '{}' WHERE name = 'b';");
+	assert_poll(store, "+bus b");
+	sql_refused(place, "UPDATE buses SET archive = '[]';", "onstraint failed");
 	sluice_store_close(store);
 }
 
@@ -267,6 +291,7 @@ int main(void)
 		STORE_TEST(test_a_queue_comes_back_as_it_was_put),
 		STORE_TEST(test_a_queue_is_told_before_what_may_name_it_and_gone_after),
 		STORE_TEST(test_each_change_of_a_queue_is_told),
+		STORE_TEST(test_a_bus_has_its_archive_back),
 		STORE_TEST(test_the_table_refuses_what_is_no_queue),
 		STORE_TEST(test_errors_of_queues_are_noted_and_counted),
 		STORE_TEST(test_a_backup_has_queues_and_a_restore_brings_them_back),
