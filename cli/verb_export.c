@@ -23,7 +23,7 @@ static bool is_untouched_default(struct sluice_str text)
 		return false;
 	bool untouched =
 	        sluice_str_equal(bus->name, SLUICE_STR("default")) && bus->description.len == 0 &&
-	        bus->deliver_original && bus->topic_count == 1 &&
+	        bus->deliver_original && !bus->archive && bus->topic_count == 1 &&
 	        sluice_str_equal(bus->topics[0], SLUICE_STR("#")) && bus->exclude_count == 2 &&
 	        sluice_str_equal(bus->exclude[0], SLUICE_STR("consumers/#")) &&
 	        sluice_str_equal(bus->exclude[1], SLUICE_STR("queues/#"));

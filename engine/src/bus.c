@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "sluice/rule.h"
 
+#include <inttypes.h>
+
 #include "arena.h"
 #include "document.h"
 #include "sluice/buffer.h"
 #include "sluice/members.h"
 #include "sluice/topic.h"
 
-enum { MAX_DEPTH = 8 };
+/* A pattern reports itself what is nested too deep; above it are the archive and the bus. */
+enum { MAX_DEPTH = SLUICE_PATTERN_MAX_DEPTH + 4 };
+
+enum { ARCHIVE_RETENTION_S = 86400, ARCHIVE_RETENTION_MAX_S = 315360000 /* ten years */ };
 
 static enum sluice_status read_filter(struct sluice_arena *arena, const struct sluice_json *node,
                                       struct sluice_str *filter, struct sluice_error *error)
@@ -48,12 +53,45 @@ static enum sluice_status read_filters(struct sluice_arena *arena, const struct 
 	return SLUICE_OK;
 }
 
+static enum sluice_status read_archive(struct sluice_bus *bus, const struct sluice_json *node,
+                                       struct sluice_error *error)
+{
+	enum { PATTERN, RETENTION, MAX_BYTES, MEMBERS };
+	static const char *const names[] = { "pattern", "retention_s", "max_bytes", NULL };
+	const struct sluice_json *found[MEMBERS];
+	struct sluice_archive *archive;
+	enum sluice_status status;
+
+	if (!node)
+		return SLUICE_OK;
+	status = sluice_members_read(node, "an archive", names, found, error);
+	if (status)
+		return status;
+	bus->archive = archive = sluice_arena_alloc(bus->arena, 1, sizeof(*archive));
+	if (!archive)
+		return sluice_out_of_memory(error);
+	archive->retention_s = ARCHIVE_RETENTION_S;
+	if ((status = sluice_member_integer(found[RETENTION], 1, ARCHIVE_RETENTION_MAX_S,
+	                                    &archive->retention_s, error)) ||
+	    (status = sluice_member_integer(found[MAX_BYTES], 0, INT64_MAX, &archive->max_bytes,
+	                                    error)))
+		return status;
+	if (!found[PATTERN])
+		return SLUICE_OK;
+	status = sluice_member_pattern(found[PATTERN], &archive->pattern, error);
+	if (status)
+		return status;
+	archive->pattern_text = sluice_arena_str(bus->arena, found[PATTERN]->raw);
+	return archive->pattern_text.data ? SLUICE_OK : sluice_out_of_memory(error);
+}
+
 static enum sluice_status read_bus(struct sluice_bus *bus, const struct sluice_json *node,
                                    struct sluice_error *error)
 {
-	enum { NAME, DESCRIPTION, TOPICS, EXCLUDE, DELIVER_ORIGINAL, MEMBERS };
+	enum { NAME, DESCRIPTION, TOPICS, EXCLUDE, DELIVER_ORIGINAL, ARCHIVE, MEMBERS };
 	static const char *const names[] = { "name",    "description",      "topics",
-		                             "exclude", "deliver_original", NULL };
+		                             "exclude", "deliver_original", "archive",
+		                             NULL };
 	const struct sluice_json *found[MEMBERS];
 	enum sluice_status status = sluice_members_read(node, "a bus", names, found, error);
 
@@ -70,7 +108,8 @@ static enum sluice_status read_bus(struct sluice_bus *bus, const struct sluice_j
 	                           error)) ||
 	    (status = read_filters(bus->arena, found[EXCLUDE], &bus->exclude, &bus->exclude_count,
 	                           error)) ||
-	    (status = sluice_member_bool(found[DELIVER_ORIGINAL], &bus->deliver_original, error)))
+	    (status = sluice_member_bool(found[DELIVER_ORIGINAL], &bus->deliver_original, error)) ||
+	    (status = read_archive(bus, found[ARCHIVE], error)))
 		return status;
 	/* Until here they pointed into the document. */
 	bus->name = sluice_arena_str(bus->arena, bus->name);
@@ -121,8 +160,23 @@ enum sluice_status sluice_bus_parse(struct sluice_str text, struct sluice_bus **
 
 void sluice_bus_destroy(struct sluice_bus *bus)
 {
-	if (bus)
-		sluice_arena_destroy(bus->arena);
+	if (!bus)
+		return;
+	if (bus->archive)
+		sluice_pattern_destroy(bus->archive->pattern);
+	sluice_arena_destroy(bus->arena);
+}
+
+static void write_archive(struct sluice_buffer *buf, const struct sluice_archive *archive)
+{
+	sluice_buffer_append_text(buf, ",\"archive\":{");
+	if (archive->pattern_text.data) {
+		sluice_buffer_append_text(buf, "\"pattern\":");
+		sluice_json_write_compact(buf, archive->pattern_text);
+		sluice_buffer_append_text(buf, ",");
+	}
+	sluice_buffer_printf(buf, "\"retention_s\":%" PRId64 ",\"max_bytes\":%" PRId64 "}",
+	                     archive->retention_s, archive->max_bytes);
 }
 
 static void write_filters(struct sluice_buffer *buf, const char *name,
@@ -147,8 +201,11 @@ void sluice_bus_write(const struct sluice_bus *bus, struct sluice_buffer *buf)
 	}
 	write_filters(buf, "topics", bus->topics, bus->topic_count);
 	write_filters(buf, "exclude", bus->exclude, bus->exclude_count);
-	sluice_buffer_printf(buf, ",\"deliver_original\":%s}",
+	sluice_buffer_printf(buf, ",\"deliver_original\":%s",
 	                     bus->deliver_original ? "true" : "false");
+	if (bus->archive)
+		write_archive(buf, bus->archive);
+	sluice_buffer_append_text(buf, "}");
 }
 
 static bool matches_any(const struct sluice_str *filters, size_t count, struct sluice_str topic)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "sluice/rule.h"
 #include "sluice/suggest.h"
@@ -114,4 +115,27 @@ enum sluice_status sluice_member_name(const struct sluice_json *node, struct slu
 		                         "must be 1 to %d of A-Z a-z 0-9 . _ -", SLUICE_NAME_MAX);
 	*value = node->string;
 	return SLUICE_OK;
+}
+
+enum sluice_status sluice_member_pattern(const struct sluice_json *node,
+                                         struct sluice_pattern **pattern,
+                                         struct sluice_error *error)
+{
+	char inner[sizeof(error->place)], outer[sizeof(error->place)];
+	enum sluice_status status;
+
+	if (node->type != SLUICE_JSON_OBJECT)
+		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
+		                         "a pattern must be an object");
+	status = sluice_pattern_compile(node->raw, pattern, error);
+	/* The pattern's places begin at its own root. */
+	if (status && error && status != SLUICE_ERR_NOMEM) {
+		memcpy(inner, error->place, sizeof(inner));
+		sluice_json_place(node, outer, sizeof(outer));
+		size_t len = strlen(outer);
+		memcpy(error->place, outer, len);
+		snprintf(error->place + len, sizeof(error->place) - len, "%s",
+		         inner[0] == '$' ? inner + 1 : "");
+	}
+	return status;
 }

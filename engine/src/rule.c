@@ -3,7 +3,6 @@
 
 #include <stdalign.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "arena.h"
 #include "document.h"
@@ -35,28 +34,13 @@ bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *sta
 static enum sluice_status read_pattern(struct sluice_rule *rule, const struct sluice_json *node,
                                        struct sluice_error *error)
 {
-	char inner[sizeof(error->place)], outer[sizeof(error->place)];
-	enum sluice_status status;
+	enum sluice_status status = sluice_member_pattern(node, &rule->pattern, error);
 
-	if (node->type != SLUICE_JSON_OBJECT)
-		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
-		                         "a pattern must be an object");
-	status = sluice_pattern_compile(node->raw, &rule->pattern, error);
-	if (!status) {
-		rule->pattern_text = node->raw;
-		rule->metadata |= sluice_pattern_metadata(rule->pattern);
-		return SLUICE_OK;
-	}
-	/* The pattern's places begin at its own root. */
-	if (error && status != SLUICE_ERR_NOMEM) {
-		memcpy(inner, error->place, sizeof(inner));
-		sluice_json_place(node, outer, sizeof(outer));
-		size_t len = strlen(outer);
-		memcpy(error->place, outer, len);
-		snprintf(error->place + len, sizeof(error->place) - len, "%s",
-		         inner[0] == '$' ? inner + 1 : "");
-	}
-	return status;
+	if (status)
+		return status;
+	rule->pattern_text = node->raw;
+	rule->metadata |= sluice_pattern_metadata(rule->pattern);
+	return SLUICE_OK;
 }
 
 static enum sluice_status read_targets(struct sluice_rule *rule, const struct sluice_json *node,

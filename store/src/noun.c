@@ -26,6 +26,7 @@ static const struct store_column bus_columns[] = {
 	{ "topics", "topics", STORE_JSON, false },
 	{ "exclude", "exclude", STORE_JSON, false },
 	{ "deliver_original", "deliver_original", STORE_BOOL, false },
+	{ "archive", "archive", STORE_JSON, true },
 };
 
 static const struct store_column rule_columns[] = {

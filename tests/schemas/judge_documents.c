@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Reads lines "KIND<tab>TEXT" (rule, bus, pattern, publish, delivery) and prints for each "ok", or
+ * Reads lines "KIND<tab>TEXT" (rule, bus, queue, pattern, publish, delivery) and prints for each "ok", or
  * the status, the place and the message of the error. A delivery is {"rule":…,"publish":…}, and
  * what is printed is {"topic":…,"payload":…} (the payload as a string) of the rule's first target;
  * the event's id and time are fixed. For lines "explain<tab>PATTERN<tab>PAYLOAD" it prints the
@@ -12,6 +12,7 @@
 #include "sluice/buffer.h"
 #include "sluice/event.h"
 #include "sluice/explain.h"
+#include "sluice/queue.h"
 #include "sluice/rule.h"
 
 static enum sluice_status judge_publish(struct sluice_str text, struct sluice_error *error)
@@ -90,6 +91,7 @@ static enum sluice_status judge(const char *kind, struct sluice_str text, struct
 {
 	struct sluice_rule *rule = NULL;
 	struct sluice_bus *bus = NULL;
+	struct sluice_queue *queue = NULL;
 	struct sluice_pattern *pattern = NULL;
 	enum sluice_status status = SLUICE_ERR_NOT_FOUND;
 
@@ -97,6 +99,8 @@ static enum sluice_status judge(const char *kind, struct sluice_str text, struct
 		status = sluice_rule_parse(text, &rule, error);
 	else if (strcmp(kind, "bus") == 0)
 		status = sluice_bus_parse(text, &bus, error);
+	else if (strcmp(kind, "queue") == 0)
+		status = sluice_queue_parse(text, &queue, error);
 	else if (strcmp(kind, "pattern") == 0)
 		status = sluice_pattern_compile(text, &pattern, error);
 	else if (strcmp(kind, "publish") == 0)
@@ -107,6 +111,7 @@ static enum sluice_status judge(const char *kind, struct sluice_str text, struct
 		sluice_error_set(error, status, SIZE_MAX, NULL, "no kind of document: %s", kind);
 	sluice_rule_destroy(rule);
 	sluice_bus_destroy(bus);
+	sluice_queue_destroy(queue);
 	sluice_pattern_destroy(pattern);
 	return status;
 }

@@ -84,6 +84,7 @@ def test_a_schema_is_well_formed(name):
 @pytest.mark.parametrize("kind, corpus, schema, fragment", [
     ("rule", "rules.jsonl", "rule.schema.json", None),
     ("bus", "buses.jsonl", "bus.schema.json", None),
+    ("queue", "queues.jsonl", "queue.schema.json", None),
     ("pattern", "patterns.jsonl", "pattern.schema.json", None),
     ("publish", "publishes.jsonl", "control.schema.json", "#/$defs/publish"),
 ])

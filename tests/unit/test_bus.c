@@ -67,6 +67,13 @@ static void test_a_bus_is_written_on_one_line(void **state)
 		  "\"description\":\"\",\"name\":\"b\"}",
 		  "{\"name\":\"b\",\"description\":\"\",\"topics\":[\"a/+\",\"\xc3\xa9/#\"],"
 		  "\"exclude\":[\"a/b\"],\"deliver_original\":false}" },
+		{ "{\"name\":\"b\",\"archive\":{}}",
+		  "{\"name\":\"b\",\"topics\":[],\"exclude\":[],\"deliver_original\":true,"
+		  "\"archive\":{\"retention_s\":86400,\"max_bytes\":0}}" },
+		{ "{\"name\":\"b\",\"archive\":{\"max_bytes\":5,\"retention_s\":7,\"pattern\":"
+		  "{ \"a\" : [1.0] }}}",
+		  "{\"name\":\"b\",\"topics\":[],\"exclude\":[],\"deliver_original\":true,"
+		  "\"archive\":{\"pattern\":{\"a\":[1.0]},\"retention_s\":7,\"max_bytes\":5}}" },
 	};
 
 	(void)state;
@@ -96,6 +103,17 @@ static void test_a_faulty_bus_is_refused_with_its_place(void **state)
 		  "invalid: $.topics[0]: must be a topic filter" },
 		{ "{\"name\":\"b\",\"deliver_original\":\"no\"}",
 		  "invalid: $.deliver_original: must be true or false" },
+		{ "{\"name\":\"b\",\"archive\":true}",
+		  "invalid: $.archive: an archive must be an object" },
+		{ "{\"name\":\"b\",\"archive\":{\"pattern\":[]}}",
+		  "invalid: $.archive.pattern: a pattern must be an object" },
+		{ "{\"name\":\"b\",\"archive\":{\"pattern\":{\"a\":[{\"prefixx\":1}]}}}",
+		  "invalid: $.archive.pattern.a[0]: unknown operator \"prefixx\", did you mean "
+		  "\"prefix\"?" },
+		{ "{\"name\":\"b\",\"archive\":{\"retention_s\":0}}",
+		  "invalid: $.archive.retention_s: must be a whole number from 1 to 315360000" },
+		{ "{\"name\":\"b\",\"archive\":{\"bytes\":0}}",
+		  "invalid: $.archive.bytes: an archive has no member \"bytes\"" },
 	};
 	static const char *const filters[] = { "", "a/#/b", "a+", "$share/g/a", "a#", "\\u0000" };
 	char text[128], got[640];
@@ -148,7 +166,7 @@ static void test_any_allocation_may_fail(void **state)
 		oom_fail_at(++n);
 		enum sluice_status status = sluice_bus_parse(
 		        SLUICE_STR("{\"name\":\"b\",\"description\":\"d\",\"topics\":[\"a\",\"b\"],"
-		                   "\"exclude\":[\"c\"]}"),
+		                   "\"exclude\":[\"c\"],\"archive\":{\"pattern\":{\"a\":[1]}}}"),
 		        &bus, &error);
 		failed = oom_happened();
 		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);

@@ -14,6 +14,7 @@ struct fixture {
 	struct registry registry;
 	struct registry_sink sink;
 	enum sluice_status reported;
+	struct defined *queue; /* the last that changed */
 };
 
 /* Takes a change as the broker's thread does, and gives back at once what it replaces. */
@@ -30,6 +31,8 @@ static void emit(void *arg, struct message *message)
 		if (change->defined->definition)
 			registry_free(&fixture->registry, &change->defined->definition->garbage);
 		change->defined->definition = change->definition;
+		if (change->defined->kind == SLUICE_STORE_QUEUE)
+			fixture->queue = change->defined;
 	}
 	free(message);
 }
@@ -45,7 +48,7 @@ static void change(struct fixture *fixture, enum sluice_store_kind kind, const c
                    const char *text, int64_t revision)
 {
 	const struct sluice_store_row row = { .name = sluice_str(name),
-		                              .text = sluice_str(text),
+		                              .text = sluice_str(text), /* NULL: gone */
 		                              .revision = revision };
 	registry_change(&fixture->registry, kind, &row, &fixture->sink);
 }
@@ -57,26 +60,52 @@ static void start(struct fixture *fixture)
 	change(fixture, SLUICE_STORE_BUS, "default", "{\"name\":\"default\"}", 1);
 }
 
-static void test_a_bus_without_memory_is_reported_and_leaves_no_trace(void **state)
+static void test_what_has_no_memory_is_reported_and_leaves_no_trace(void **state)
 {
-	bool happened = true;
+	static const enum sluice_store_kind kinds[] = { SLUICE_STORE_BUS, SLUICE_STORE_QUEUE };
 	(void)state;
-	for (size_t n = 1; happened; n++) {
-		struct fixture fixture;
-		start(&fixture);
-		oom_fail_at(n);
-		change(&fixture, SLUICE_STORE_BUS, "b", "{\"name\":\"b\"}", 2);
-		happened = oom_happened();
-		if (happened) {
-			assert_int_equal(fixture.reported, SLUICE_ERR_NOMEM);
-			assert_null(registry_bus(&fixture.registry, SLUICE_STR("b")));
-			change(&fixture, SLUICE_STORE_BUS, "b", "{\"name\":\"b\"}", 2);
+	for (size_t i = 0; i < 2; i++) {
+		bool happened = true;
+		for (size_t n = 1; happened; n++) {
+			struct fixture fixture;
+			start(&fixture);
+			size_t before = fixture.registry.defined_counts[kinds[i]];
+			oom_fail_at(n);
+			change(&fixture, kinds[i], "b", "{\"name\":\"b\"}", 2);
+			happened = oom_happened();
+			if (happened) {
+				assert_int_equal(fixture.reported, SLUICE_ERR_NOMEM);
+				assert_int_equal(fixture.registry.defined_counts[kinds[i]], before);
+				change(&fixture, kinds[i], "b", "{\"name\":\"b\"}", 2);
+			}
+			assert_int_equal(fixture.reported, SLUICE_OK);
+			assert_int_equal(fixture.registry.faults, 0);
+			assert_int_equal(fixture.registry.defined_counts[kinds[i]], before + 1);
+			registry_finish(&fixture.registry);
 		}
-		assert_int_equal(fixture.reported, SLUICE_OK);
-		assert_int_equal(fixture.registry.faults, 0);
-		assert_int_equal(fixture.registry.defined_counts[SLUICE_STORE_BUS], 2);
-		registry_finish(&fixture.registry);
 	}
+}
+
+static void test_a_faulty_queue_stays_in_its_last_good_version_until_it_is_gone(void **state)
+{
+	struct fixture fixture;
+	(void)state;
+	start(&fixture);
+	change(&fixture, SLUICE_STORE_QUEUE, "default", "{\"name\":\"default\"}", 2);
+	change(&fixture, SLUICE_STORE_QUEUE, "default", "{\"name\":\"default\",\"group\":\"g\"}",
+	       3);
+	assert_int_equal(fixture.reported, SLUICE_ERR_SYNTAX);
+	assert_int_equal(fixture.registry.faults, 1);
+	assert_int_equal(fixture.registry.defined_counts[SLUICE_STORE_QUEUE], 1);
+	assert_null(fixture.queue->definition->content.queue->group);
+	/* A bus of that name is another thing. */
+	assert_non_null(registry_bus(&fixture.registry, SLUICE_STR("default")));
+	change(&fixture, SLUICE_STORE_QUEUE, "default", NULL, 3);
+	assert_int_equal(fixture.registry.faults, 0);
+	assert_int_equal(fixture.registry.defined_counts[SLUICE_STORE_QUEUE], 0);
+	registry_free(&fixture.registry, &fixture.queue->garbage);
+	assert_non_null(registry_bus(&fixture.registry, SLUICE_STR("default")));
+	registry_finish(&fixture.registry);
 }
 
 static void test_a_rule_without_memory_stays_in_its_last_good_version(void **state)
@@ -108,7 +137,9 @@ static void test_a_rule_without_memory_stays_in_its_last_good_version(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_bus_without_memory_is_reported_and_leaves_no_trace),
+		cmocka_unit_test(test_what_has_no_memory_is_reported_and_leaves_no_trace),
+		cmocka_unit_test(
+		        test_a_faulty_queue_stays_in_its_last_good_version_until_it_is_gone),
 		cmocka_unit_test(test_a_rule_without_memory_stays_in_its_last_good_version),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

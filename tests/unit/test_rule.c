@@ -9,6 +9,7 @@
 
 #include "oom.h"
 #include "sluice/buffer.h"
+#include "sluice/delivery.h"
 #include "sluice/rule.h"
 
 static struct sluice_rule *parse(const char *text)
@@ -213,16 +214,35 @@ static void test_a_faulty_rule_is_refused_with_its_place(void **state)
 		{ RULE(",\"targets\":[{}]"),
 		  "invalid: $.targets[0]: a target must have an \"id\"" },
 		{ RULE(",\"targets\":[{\"id\":\"t\"}]"),
-		  "invalid: $.targets[0]: a target must have a \"topic\", a \"consumer\" or a "
-		  "\"bus\"" },
+		  "invalid: $.targets[0]: a target must have a \"topic\", a \"consumer\", a "
+		  "\"queue\" or a \"bus\"" },
 		{ RULE(",\"targets\":[{\"id\":\"t\",\"topic\":\"x\"},{\"id\":\"t\",\"topic\":\"y\"}"
 		       "]"),
 		  "invalid: $.targets[1].id: another target of this rule has the id \"t\"" },
 		{ TARGET("\"topic\":\"x\",\"bus\":\"b\""),
-		  "invalid: $.targets[0]: a target is either a \"topic\" or a \"bus\"" },
-		{ TARGET("\"queue\":\"q\""),
-		  "invalid: $.targets[0].queue: queue targets come with durable queues, which this "
-		  "version does not have yet" },
+		  "invalid: $.targets[0]: a target is one of \"topic\", \"queue\" and "
+		  "\"bus\"" },
+		{ TARGET("\"consumer\":\"c\",\"queue\":\"q\""),
+		  "invalid: $.targets[0]: a target is one of \"topic\", \"queue\" and \"bus\"" },
+		{ TARGET("\"queue\":\"a b\""),
+		  "invalid: $.targets[0].queue: must be 1 to 64 of A-Z a-z 0-9 . _ -" },
+		{ TARGET("\"queue\":\"q\",\"qos\":1"),
+		  "invalid: $.targets[0].qos: \"qos\" means nothing for a queue" },
+		{ TARGET("\"queue\":\"q\",\"properties\":[]"),
+		  "invalid: $.targets[0].properties: \"properties\" means nothing for a queue" },
+		{ TARGET("\"queue\":\"q\",\"content_type\":\"a\""),
+		  "invalid: $.targets[0].content_type: \"content_type\" is for a transformed "
+		  "payload: the target has none of \"input_path\", \"input\" and "
+		  "\"input_transformer\"" },
+		{ TARGET("\"bus\":\"b\",\"delay_ms\":1"),
+		  "invalid: $.targets[0].delay_ms: \"delay_ms\" means nothing for a bus" },
+		{ TOPIC_T("\"delay_ms\":31536000001"), "invalid: $.targets[0].delay_ms: must be a "
+		                                       "whole number of milliseconds, at most a "
+		                                       "year (31536000000), or a path" },
+		{ TOPIC_T("\"deduplication\":{\"key\":\"id\"}"),
+		  "syntax: $.targets[0].deduplication.key: a path begins with \"$\"" },
+		{ RULE(",\"dead_letter\":\"\""),
+		  "invalid: $.dead_letter: must be 1 to 64 of A-Z a-z 0-9 . _ -" },
 		{ TARGET("\"bus\":\"default\""),
 		  "invalid: $.targets[0].bus: a rule can't feed the bus that it is on" },
 		{ TARGET("\"bus\":\"b\",\"qos\":1"),
@@ -283,6 +303,28 @@ static void test_a_faulty_rule_is_refused_with_its_place(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_verdict(cases[i][0], cases[i][1]);
+}
+
+static void test_a_queue_target_has_all_that_may_come_with_it(void **state)
+{
+	struct sluice_rule *rule = parse(
+	        "{\"name\":\"r\",\"pattern\":{\"a\":[1]},\"dead_letter\":\"dead\",\"targets\":[{"
+	        "\"id\":\"t\",\"queue\":\"q\",\"delay_ms\":\"$mqtt.username\",\"deduplication\":{"
+	        "\"key\":\"$mqtt.client_id\",\"window_s\":7},\"input\":1,\"content_type\":\"x\"}]"
+	        "}");
+	const struct sluice_target *target = &rule->targets[0];
+
+	(void)state;
+	assert_str(rule->dead_letter, "dead");
+	assert_int_equal(target->kind, SLUICE_TARGET_QUEUE);
+	assert_str(target->queue, "q");
+	assert_str(target->content_type, "x");
+	assert_int_equal(target->properties,
+	                 SLUICE_ADD_RULE | SLUICE_ADD_TOPIC | SLUICE_ADD_ID | SLUICE_ADD_TIME);
+	assert_non_null(target->delay);
+	assert_int_equal(sluice_deduplication_window_ms(target->deduplication), 7000);
+	assert_int_equal(rule->metadata, SLUICE_META_USERNAME | SLUICE_META_CLIENT_ID);
+	sluice_rule_destroy(rule);
 }
 
 static void test_text_that_is_no_json_is_refused(void **state)
@@ -417,7 +459,8 @@ static void test_any_allocation_may_fail(void **state)
 	        "{\"id\":\"a\",\"topic\":\"x/{$['k']}/{$.a.b[0]}\",\"input_path\":\"$.a\"},"
 	        "{\"id\":\"b\",\"consumer\":\"c\",\"input\":[1],\"content_type\":\"t\"},"
 	        "{\"id\":\"c\",\"bus\":\"o\",\"input_transformer\":{\"paths\":{\"x\":\"$.x\"},"
-	        "\"template\":\"{\\\"x\\\":<x>}\"}}]}";
+	        "\"template\":\"{\\\"x\\\":<x>}\"}},{\"id\":\"q\",\"queue\":\"q\",\"delay_ms\":"
+	        "\"$.d\",\"deduplication\":{\"key\":\"$.e\"}}],\"dead_letter\":\"dead\"}";
 	size_t n = 0;
 
 	(void)state;
@@ -445,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_every_member_is_read),
 		cmocka_unit_test(test_a_rule_is_written_back_verbatim_on_one_line),
 		cmocka_unit_test(test_a_faulty_rule_is_refused_with_its_place),
+		cmocka_unit_test(test_a_queue_target_has_all_that_may_come_with_it),
 		cmocka_unit_test(test_text_that_is_no_json_is_refused),
 		cmocka_unit_test(test_more_than_64_targets_are_too_many),
 		cmocka_unit_test(test_a_rule_past_a_megabyte_is_too_long),

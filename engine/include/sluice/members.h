@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "sluice/json.h"
+#include "sluice/pattern.h"
 
 /*
  * found[i] gets the member names[i], NULL when there is none. `what` is the thing with its article,
@@ -34,5 +35,9 @@ enum sluice_status sluice_member_string(const struct sluice_json *node, size_t m
 /* A name: 1 to 64 of A-Z a-z 0-9 . _ - */
 enum sluice_status sluice_member_name(const struct sluice_json *node, struct sluice_str *value,
                                       struct sluice_error *error);
+/* An event pattern, compiled; the node must be there. *pattern is the caller's to free. */
+enum sluice_status sluice_member_pattern(const struct sluice_json *node,
+                                         struct sluice_pattern **pattern,
+                                         struct sluice_error *error);
 
 #endif

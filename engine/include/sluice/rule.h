@@ -131,6 +131,14 @@ SLUICE_API void sluice_rule_destroy(struct sluice_rule *rule);
  */
 SLUICE_API void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf);
 
+/* Which of a bus's events are kept for a while, to be looked at and replayed. */
+struct sluice_archive {
+	struct sluice_pattern *pattern; /* NULL = all */
+	struct sluice_str pattern_text; /* its verbatim JSON; absent = all */
+	int64_t retention_s;
+	int64_t max_bytes; /* 0 = no bound */
+};
+
 struct sluice_bus {
 	struct sluice_str name;
 	struct sluice_str description;
@@ -139,8 +147,9 @@ struct sluice_bus {
 	size_t topic_count;
 	struct sluice_str *exclude; /* topic filters it leaves out, whatever `topics` says */
 	size_t exclude_count;
-	bool deliver_original;      /* default true */
-	struct sluice_arena *arena; /* owns all of the above */
+	bool deliver_original;          /* default true */
+	struct sluice_arena *arena;     /* owns all of the above */
+	struct sluice_archive *archive; /* NULL = none; owned but for its pattern by the arena */
 };
 
 /*
