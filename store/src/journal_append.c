@@ -1,150 +1,134 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* The appending side: copies into segments that were made ready, and nothing else. */
+/* The appending thread's part: it copies, and hashes what it copied; nothing here waits, but for a
+ * commit under `power`. */
 #include <assert.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "journal_internal.h"
 
-/* Bytes that a segment can still give to frames, from an offset on. */
-static size_t left_in(const struct sluice_journal *journal, size_t offset)
+/* Bytes of a frame that fit where the writer stands, and in what is ready behind it. */
+static uint64_t room(const struct sluice_journal *journal)
 {
-	size_t left = journal->segment_bytes - offset;
-	return left >= JOURNAL_PIECE_BYTES + JOURNAL_ALIGN ? left : 0;
+	const struct journal_writer *at = &journal->at;
+	size_t end = journal_usable(&at->segment);
+	/* acquire: with the number come the slots below it. */
+	uint64_t ready = atomic_load_explicit(&journal->ready, memory_order_acquire) - at->ordinal;
+	uint64_t bytes = ready * journal_payload(journal);
+	if (at->offset + JOURNAL_PIECE_LEAST <= end)
+		bytes += end - at->offset - JOURNAL_PIECE;
+	return bytes;
 }
 
-/* What a frame takes of the segments from here on: its pieces' heads included, and at most. */
-static size_t cost(const struct sluice_journal *journal, size_t len)
+bool sluice_journal_has_room(struct sluice_journal *journal, size_t len, bool last)
 {
-	size_t pieces = 2 + len / (journal->data_bytes - JOURNAL_PIECE_BYTES - JOURNAL_ALIGN);
-	return len + pieces * (JOURNAL_PIECE_BYTES + JOURNAL_ALIGN);
-}
-
-bool sluice_journal_has_room(const struct sluice_journal *journal, size_t len, bool last)
-{
-	/* Acquire: what was counted ready is mapped, and what was released may be counted. */
-	uint64_t ready = atomic_load_explicit(&journal->ready, memory_order_acquire);
-	uint64_t tail = atomic_load_explicit(&journal->tail, memory_order_acquire);
-	size_t here = journal->active < ready ? left_in(journal, journal->offset) : 0;
-	if (len > sluice_journal_max_frame(journal))
-		return false;
-	size_t need = cost(journal, len);
-	uint64_t behind = ready > journal->active ? ready - journal->active - 1 : 0;
-	if (here + behind * journal->data_bytes < need)
-		return false;
-	uint64_t used = journal->active - tail + 1;
-	uint64_t unused = journal->capacity > used ? journal->capacity - used : 0;
-	return last || here + unused * journal->data_bytes >= need + journal->kept_bytes;
+	uint64_t needed = (uint64_t)len + (last ? 0 : journal->kept_bytes);
+	if (len <= sluice_journal_max_frame(journal) && needed <= room(journal))
+		return true;
+	/* relaxed: a wish. Whether it is heard now or at the next call changes nothing. */
+	if (len <= sluice_journal_max_frame(journal))
+		atomic_store_explicit(&journal->wanted, needed, memory_order_relaxed);
+	return false;
 }
 
 size_t sluice_journal_max_frame(const struct sluice_journal *journal)
 {
-	size_t all = (JOURNAL_AHEAD - 1) * journal->data_bytes;
-	size_t heads = (JOURNAL_AHEAD + 1) * (JOURNAL_PIECE_BYTES + JOURNAL_ALIGN);
-	return all > heads + journal->kept_bytes / journal->capacity ? all - heads : 0;
+	/* The segment that is written may be nearly full. */
+	uint64_t bytes = (uint64_t)(journal->segments_most - 1) * journal_payload(journal) -
+	                 journal->kept_bytes;
+	return bytes < UINT32_MAX ? (size_t)bytes : UINT32_MAX;
 }
 
-static void next_segment(struct sluice_journal *journal)
-{
-	journal->active++;
-	journal->offset = JOURNAL_HEAD_BYTES;
-}
-
-/* Begins the next piece of the frame, as long as fits. */
+/* Begins a piece where the writer stands, as long as the frame needs or the segment has. */
 static void begin_piece(struct sluice_journal *journal)
 {
-	if (left_in(journal, journal->offset) == 0)
-		next_segment(journal);
-	struct journal_segment *segment = journal_slot(journal, journal->active);
-	size_t most = journal->segment_bytes - journal->offset - JOURNAL_PIECE_BYTES;
-	most -= most % JOURNAL_ALIGN;
-	journal->piece_len = journal->frame_left < most ? journal->frame_left : most;
-	journal->piece_at = 0;
-	journal->piece_data = segment->map + journal->offset + JOURNAL_PIECE_BYTES;
+	struct journal_writer *now = &journal->now;
+	if (now->offset + JOURNAL_PIECE_LEAST > journal_usable(&now->segment)) {
+		now->ordinal++;
+		/* A slot below `ready`, see room(); it stays as it is until what is committed here
+		 * was released. */
+		now->segment = *journal_slot(journal, now->ordinal);
+		now->offset = JOURNAL_HEADER;
+	}
+	size_t len = journal_usable(&now->segment) - now->offset - JOURNAL_PIECE;
+	if (len > journal->left)
+		len = journal->left;
+	uint32_t more = JOURNAL_MORE;
+	journal->piece = now->segment.map + now->offset;
+	if (!journal->first) {
+		more = 0;
+		journal->first = journal->piece;
+		journal->first_key = now->segment.key;
+		journal->first_len = (uint32_t)len;
+		journal->start = now->segment.base + now->offset;
+		journal->begun = (struct journal_place){ now->ordinal, now->offset };
+	}
+	journal_piece_begin(journal->piece, now->segment.base + now->offset,
+	                    (uint32_t)journal->left, (uint32_t)len | more);
+	journal->piece_len = (uint32_t)len;
+	journal->piece_used = 0;
+	journal->left -= len;
 }
 
-/* Its bytes are there: now its head. */
+/* Ends the piece that is full. The first one's check has to wait for all others. */
 static void end_piece(struct sluice_journal *journal)
 {
-	struct journal_segment *segment = journal_slot(journal, journal->active);
-	struct journal_piece piece = { .len = (uint32_t)journal->piece_len };
-	if (journal->frame_first)
-		piece.flags |= JOURNAL_FIRST;
-	if (journal->frame_left == journal->piece_len)
-		piece.flags |= JOURNAL_LAST;
-	piece.checksum = journal_checksum(&piece, journal->piece_data,
-	                                  journal_position(segment, journal->offset));
-	unsigned char *head = segment->map + journal->offset;
-	if (journal->frame_first) {
-		/* Written by the commit. */
-		journal->frame_checksum = (uint64_t *)(void *)head;
-		journal->first_checksum = piece.checksum;
-		memcpy(head + sizeof piece.checksum, &piece.len,
-		       sizeof piece - sizeof piece.checksum);
-	} else {
-		memcpy(head, &piece, sizeof piece);
-	}
-	journal->frame_first = false;
-	journal->frame_left -= journal->piece_len;
-	journal->offset += JOURNAL_PIECE_BYTES + journal_aligned(journal->piece_len);
+	struct journal_writer *now = &journal->now;
+	if (journal->piece != journal->first)
+		journal_piece_end(
+		        journal->piece,
+		        journal_piece_check(journal->piece, journal->piece_len, now->segment.key,
+		                            now->segment.base + now->offset, journal->start));
+	now->offset += JOURNAL_PIECE + (((size_t)journal->piece_len + 7) & ~(size_t)7);
 }
 
 bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last)
 {
-	assert(len > 0 && journal->frame_left == 0);
-	if (!sluice_journal_has_room(journal, len, last))
+	if (len == 0 || !sluice_journal_has_room(journal, len, last))
 		return false;
-	journal->frame_left = len;
-	journal->frame_first = true;
+	journal->now = journal->at;
+	journal->first = NULL;
+	journal->left = len;
 	begin_piece(journal);
-	journal->begun_active = journal->active;
-	journal->begun_offset = journal->offset;
 	return true;
 }
 
 void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t len)
 {
 	const unsigned char *bytes = data;
+	assert(len <= journal->left + (journal->piece_len - journal->piece_used));
 	while (len > 0) {
-		size_t room = journal->piece_len - journal->piece_at;
-		size_t part = len < room ? len : room;
-		memcpy(journal->piece_data + journal->piece_at, bytes, part);
-		journal->piece_at += part;
+		if (journal->piece_used == journal->piece_len) {
+			end_piece(journal);
+			begin_piece(journal);
+		}
+		size_t part = journal->piece_len - journal->piece_used;
+		if (part > len)
+			part = len;
+		memcpy(journal->piece + JOURNAL_PIECE + journal->piece_used, bytes, part);
+		journal->piece_used += (uint32_t)part;
 		bytes += part;
 		len -= part;
-		if (journal->piece_at < journal->piece_len)
-			continue;
-		end_piece(journal);
-		if (journal->frame_left > 0)
-			begin_piece(journal);
-		assert(journal->frame_left > 0 || len == 0);
 	}
-}
-
-static bool sync_from(const struct sluice_journal *journal, uint64_t count, size_t offset)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	for (; count <= journal->active; count++, offset = 0) {
-		size_t end = count == journal->active ? journal->offset : journal->segment_bytes;
-		size_t begin = offset - offset % page;
-		if (msync(journal_slot(journal, count)->map + begin, end - begin, MS_SYNC) != 0)
-			return false;
-	}
-	return true;
 }
 
 bool sluice_journal_commit(struct sluice_journal *journal)
 {
-	assert(journal->frame_left == 0 && journal->frame_checksum);
-	/* Release: a process that is killed has stored all of it, or not this. */
-	__atomic_store_n(journal->frame_checksum, journal->first_checksum, __ATOMIC_RELEASE);
-	journal->frame_checksum = NULL;
-	const struct journal_segment *segment = journal_slot(journal, journal->active);
-	/* Release: who reads up to here finds the frame. */
-	atomic_store_explicit(&journal->end, journal_position(segment, journal->offset),
-	                      memory_order_release);
-	return journal->durability != SLUICE_DURABLE_POWER ||
-	       sync_from(journal, journal->begun_active, journal->begun_offset);
+	struct journal_writer *now = &journal->now;
+	uint64_t from = journal->start;
+	bool safe = true;
+	assert(journal->first && journal->left == 0 && journal->piece_used == journal->piece_len);
+	end_piece(journal);
+	journal_piece_end(journal->first, journal_piece_check(journal->first, journal->first_len,
+	                                                      journal->first_key, from, from));
+	journal->first = NULL;
+	uint64_t end = now->segment.base + now->offset;
+	/* Before others hear of it: then the segments may be taken away. */
+	if (journal->durability == SLUICE_DURABLE_POWER)
+		safe = journal_sync_range(journal, journal->begun.ordinal, now->ordinal, from, end);
+	journal->at = *now;
+	atomic_store_explicit(&journal->current, now->ordinal, memory_order_relaxed);
+	/* release: who sees the new end sees the frame before it. */
+	atomic_store_explicit(&journal->end, end, memory_order_release);
+	return safe;
 }
 
 uint64_t sluice_journal_end(const struct sluice_journal *journal)

@@ -31,23 +31,33 @@ struct sluice_journal_options {
 	uint64_t max_bytes;   /* of all segments together; at least four segments */
 	size_t segment_bytes; /* a multiple of the page size; 0 = a good one */
 	enum sluice_durability durability;
-	/* What SQLite says was carried over: a journal whose files are gone goes on from there. */
-	uint64_t position;
-	/* Bytes that sluice_journal_reserve leaves for those who ask with `last`: acknowledgements,
-	 * which free room. */
+	/* Bytes left for those who ask with `last`: acknowledgements, which free room. At most half
+	 * of what the segments hold. */
 	size_t kept_bytes;
+	/* The position up to which all is safe elsewhere, as far as the caller knows: reading begins
+	 * there. Where the journal has lost its end (a power cut, a folder that was deleted) it goes
+	 * on from there, so that no position is given twice. */
+	uint64_t position;
 };
 
-/* A frame that was damaged, or a segment that can't be read: told at opening, once each. `kept` names
- * the file that holds what could not be read. */
+/* Frames that were committed and can't be read, or a segment that can't: told at opening, once each.
+ * `kept` names the file that holds what could not be read, and stays; NULL when there is none (a
+ * segment is missing). */
 typedef void (*sluice_journal_damage_fn)(void *arg, const char *message, const char *kept);
 
 /*
- * Opens or makes it. After a crash a torn last frame is normal, and ends the journal there; a frame
- * in the middle that does not check, or one torn in a segment that is followed by another, is damage:
- * what is whole before and after is read, the segment is copied to NAME.damaged and told. Another
- * process that has it open is SLUICE_ERR_BUSY. Returns with at least one segment ready.
- * SLUICE_ERR_IO, _NOMEM, _BUSY, _VERSION, _LIMIT (room for fewer segments than four).
+ * Opens or makes it. A frame that was begun and not committed when the process was killed ends the
+ * journal there, and nobody misses it. A committed one that does not check is damage, at the end too:
+ * what is whole before and after is read, the segment is kept as NUMBER.damaged beside it (by a
+ * second link, where the file system has them) and told; nothing is appended to it. As long as its
+ * frames are not released, each opening tells of it anew. Another process that has the journal open is
+ * SLUICE_ERR_BUSY. Returns with at least one segment ready, and what `kept_bytes` needs; on a full
+ * disk with what the files that are there give, as long as that is room for anything.
+ *
+ * Segments are mapped: a file that somebody cuts shorter while it is open kills the process.
+ *
+ * SLUICE_ERR_IO, _NOMEM, _BUSY, _VERSION, _INVALID (segment_bytes that no page fits), _LIMIT (room for
+ * fewer segments than four, or for more than 16384).
  */
 enum sluice_status sluice_journal_open(const struct sluice_journal_options *options,
                                        sluice_journal_damage_fn damage, void *arg,
@@ -61,16 +71,18 @@ void sluice_journal_close(struct sluice_journal *journal);
 /*
  * Whether a frame of `len` bytes finds room now. A frame may be as long as what is ready, over as
  * many segments as that takes. Does not keep the room: ask, then append, with nothing between. `last`
- * may use the kept bytes too.
+ * may use the kept bytes too. Where there is no room now and could be, sluice_journal_prepare hears
+ * of it.
  */
-bool sluice_journal_has_room(const struct sluice_journal *journal, size_t len, bool last);
+bool sluice_journal_has_room(struct sluice_journal *journal, size_t len, bool last);
 
-/* The longest frame that the journal could ever take when it is empty. */
+/* The longest frame that the journal could ever take when it is empty; less than 4 GiB. */
 size_t sluice_journal_max_frame(const struct sluice_journal *journal);
 
 /*
- * Begins a frame of exactly `len` bytes, put into it by sluice_journal_put piece by piece, and made
- * valid by sluice_journal_commit at once. False when there is no room (nothing happened then).
+ * Begins a frame of exactly `len` bytes (not 0), put into it by sluice_journal_put piece by piece, and
+ * made valid by sluice_journal_commit at once. False when there is no room (nothing happened then).
+ * One that is begun and never committed is as if it had not been.
  */
 bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last);
 void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t len);
@@ -84,35 +96,40 @@ uint64_t sluice_journal_end(const struct sluice_journal *journal);
 /* --- the data thread --- */
 
 struct sluice_journal_frame {
-	const unsigned char
-	        *data; /* lives until the next call of next, or the release of its position */
+	const unsigned char *data; /* until the next call of next, seek or close, or until the first
+	                              prepare after its position was released */
 	size_t len;
 	uint64_t position; /* behind it */
 };
 
-/* The next frame after the last one given; the first call begins after `released` of the opening, or
- * what sluice_journal_seek said. False when there is none yet. */
+/* The next frame after the last one given; the first call begins at `position` of the opening, or
+ * what sluice_journal_seek said. False when there is none yet, or no memory to put one together that
+ * lies in several segments: it comes when there is. */
 bool sluice_journal_next(struct sluice_journal *journal, struct sluice_journal_frame *frame);
 
-/* Where the reader goes on: what SQLite says was carried over. Past the end or before the first byte
+/* Where the reader goes on: what SQLite says was position over. Past the end or before the first byte
  * there is: the nearest that there is. */
 void sluice_journal_seek(struct sluice_journal *journal, uint64_t position);
 
-/* All up to position is safe elsewhere: whole segments before it may be used anew. */
+/* All up to position is safe elsewhere: sluice_journal_prepare may use whole segments before it
+ * anew. */
 void sluice_journal_release(struct sluice_journal *journal, uint64_t position);
 
 /*
  * Makes segments ready ahead of the appending thread (written, synced, mapped, populated), as many as
- * max_bytes allows and are likely to be needed. Called often; quick when there is nothing to do.
- * SLUICE_ERR_IO when the disk refuses: what is ready goes on serving.
+ * max_bytes allows and are likely to be needed: released ones with a new key and name, then new ones.
+ * Called often; quick when there is nothing to do. What the kept bytes and a frame that found no room
+ * need is made at once, else one segment a call.
+ * SLUICE_ERR_IO when the disk refuses, _NOMEM: what is ready goes on serving.
  */
 enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
                                           struct sluice_error *error);
 
-/* Writes what was committed to the disk (`batch`). */
+/* Writes what was committed before the call to the disk (`batch`). After an SLUICE_ERR_IO the kernel
+ * may have dropped what it could not write: a later SLUICE_OK does not take that back. */
 enum sluice_status sluice_journal_sync(struct sluice_journal *journal, struct sluice_error *error);
 
-/* Bytes that its files take, and bytes not yet released. Any thread. */
+/* Bytes that its files take, without what is kept as damaged; bytes not yet released. Any thread. */
 uint64_t sluice_journal_disk_bytes(const struct sluice_journal *journal);
 uint64_t sluice_journal_lag_bytes(const struct sluice_journal *journal);
 
