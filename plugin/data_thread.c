@@ -293,8 +293,12 @@ static void due(struct data_thread *thread)
 
 static void damaged(void *arg, const char *message, const char *kept)
 {
-	say(arg, MOSQ_LOG_ERR, "the journal is damaged: %s; what could not be read is kept in %s",
-	    message, kept);
+	if (kept)
+		say(arg, MOSQ_LOG_ERR,
+		    "the journal is damaged: %s; what could not be read is kept in %s", message,
+		    kept);
+	else
+		say(arg, MOSQ_LOG_ERR, "the journal is damaged: %s", message);
 }
 
 /* In messages of some size: there may be a million. */

@@ -107,7 +107,7 @@ struct sluice_journal_frame {
  * lies in several segments: it comes when there is. */
 bool sluice_journal_next(struct sluice_journal *journal, struct sluice_journal_frame *frame);
 
-/* Where the reader goes on: what SQLite says was position over. Past the end or before the first byte
+/* Where the reader goes on: what SQLite says was carried over. Past the end or before the first byte
  * there is: the nearest that there is. */
 void sluice_journal_seek(struct sluice_journal *journal, uint64_t position);
 
