@@ -54,6 +54,34 @@ struct broker_compat {
 	void (*x509_free)(void *); /* OpenSSL's, which the broker brings; NULL when it has none */
 };
 
+/* Events of 2.1, and what they bring; its headers have them (mosquitto/broker.h). */
+enum {
+	BROKER_EVT_CONNECT = 11,
+	BROKER_EVT_SUBSCRIBE = 12,
+	BROKER_EVT_UNSUBSCRIBE = 13,
+};
+
+struct broker_evt_connect {
+	void *future;
+	struct mosquitto *client;
+	void *future2[4];
+};
+
+struct broker_evt_subscribe { /* of both */
+	void *future;
+	struct mosquitto *client;
+	struct {
+		char *client_id;
+		char *topic_filter;
+		mosquitto_property *properties;
+		uint32_t identifier;
+		uint8_t options;
+		uint8_t padding[3];
+		void *future2[8];
+	} data;
+	void *future2[8];
+};
+
 void broker_compat_init(struct broker_compat *compat);
 void broker_compat_finish(struct broker_compat *compat);
 

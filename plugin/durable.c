@@ -252,6 +252,7 @@ void durable_init(struct plugin *plugin)
 {
 	const struct queue_io io = { plugin, write_records, queue_deliver, ask_load };
 	queues_init(&plugin->durable.queues, &io);
+	plugin->durable.queues.hears_subscribe = plugin->compat.is_2_1;
 }
 
 void durable_finish(struct plugin *plugin)
@@ -320,6 +321,7 @@ bool durable_put_queue(struct plugin *plugin, const struct sluice_queue *definit
 	if (!queue)
 		return false;
 	queue->definition = definition;
+	queue->bare.known = subscribers_of(&plugin->subscribers, definition->name);
 	durable->attach = true;
 	durable->next_ms = 0;
 	durable_need(plugin);

@@ -96,6 +96,31 @@ static int on_disconnect(int event, void *data, void *userdata)
 	const struct mosquitto *client = ((struct mosquitto_evt_disconnect *)data)->client;
 	askers_disconnected(userdata, client);
 	durable_client_gone(userdata, client);
+	subscribers_disconnected(userdata, client);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static int on_subscribe(int event, void *data, void *userdata)
+{
+	(void)event;
+	const struct broker_evt_subscribe *subscribe = data;
+	subscribers_subscribe(userdata, subscribe->client, subscribe->data.topic_filter);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static int on_unsubscribe(int event, void *data, void *userdata)
+{
+	(void)event;
+	const struct broker_evt_subscribe *unsubscribe = data;
+	subscribers_unsubscribe(userdata, unsubscribe->client, unsubscribe->data.topic_filter);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static int on_connect(int event, void *data, void *userdata)
+{
+	(void)event;
+	const struct mosquitto *client = ((const struct broker_evt_connect *)data)->client;
+	subscribers_connected(userdata, client, mosquitto_client_clean_session(client));
 	return MOSQ_ERR_SUCCESS;
 }
 
@@ -117,6 +142,7 @@ static void plugin_destroy(struct plugin *plugin)
 	router_finish(&plugin->router);
 	ruleset_finish(&plugin->ruleset);
 	sys_finish(&plugin->sys);
+	subscribers_finish(&plugin->subscribers);
 	ring_finish(&plugin->to_store);
 	ring_finish(&plugin->to_broker);
 	broker_compat_finish(&plugin->compat);
@@ -168,12 +194,16 @@ static const struct {
 	int event;
 	MOSQ_FUNC_generic_callback function;
 	const char *topic;
+	bool of_2_1; /* only there */
 } callbacks[] = {
-	{ MOSQ_EVT_MESSAGE, on_message, NULL },
-	{ MOSQ_EVT_CONTROL, on_control, CONTROL_TOPIC },
-	{ MOSQ_EVT_CONTROL, on_control, CONTROL_VIEW_TOPIC },
-	{ MOSQ_EVT_TICK, on_tick, NULL },
-	{ MOSQ_EVT_DISCONNECT, on_disconnect, NULL },
+	{ MOSQ_EVT_MESSAGE, on_message, NULL, false },
+	{ MOSQ_EVT_CONTROL, on_control, CONTROL_TOPIC, false },
+	{ MOSQ_EVT_CONTROL, on_control, CONTROL_VIEW_TOPIC, false },
+	{ MOSQ_EVT_TICK, on_tick, NULL, false },
+	{ MOSQ_EVT_DISCONNECT, on_disconnect, NULL, false },
+	{ BROKER_EVT_CONNECT, on_connect, NULL, true },
+	{ BROKER_EVT_SUBSCRIBE, on_subscribe, NULL, true },
+	{ BROKER_EVT_UNSUBSCRIBE, on_unsubscribe, NULL, true },
 };
 
 enum { CALLBACKS = sizeof callbacks / sizeof *callbacks };
@@ -181,6 +211,8 @@ enum { CALLBACKS = sizeof callbacks / sizeof *callbacks };
 static bool register_callbacks(mosquitto_plugin_id_t *identifier)
 {
 	for (size_t i = 0; i < CALLBACKS; i++) {
+		if (callbacks[i].of_2_1 && !shared->compat.is_2_1)
+			continue;
 		int result = mosquitto_callback_register(identifier, callbacks[i].event,
 		                                         callbacks[i].function, callbacks[i].topic,
 		                                         shared);

@@ -13,6 +13,7 @@
 #include "ring.h"
 #include "route.h"
 #include "ruleset.h"
+#include "subscribers.h"
 #include "sys.h"
 #include "tap.h"
 #include "threads.h"
@@ -33,6 +34,7 @@ struct plugin {
 	struct taps taps;
 	struct sys sys;
 	struct durable durable;
+	struct subscribers subscribers;
 	bool started;            /* all that was in force at the broker's start is */
 	struct garbage *garbage; /* not yet given back */
 	size_t request_count;    /* requests that are not answered yet */

@@ -380,3 +380,20 @@ def test_failed_deliveries_go_to_the_rules_dead_letters(jobs):
     assert properties["sluice-error-target"] == "t"
     assert properties["sluice-rule"] == "hot"
     assert "sluice-error-message" in properties
+
+
+def test_a_session_that_comes_back_is_served_again(broker, broker_version):
+    if broker_version < (2, 1):
+        pytest.skip("2.0 tells nobody of subscriptions: offers serve it, see above")
+    broker.put_queue("jobs")
+    client = broker.client("steady", clean=False)
+    client.subscribe("queues/jobs/out/+", qos=1)
+    put(broker)
+    (message,) = client.wait_for(1)
+    ack(client, message)
+    client.close()
+    put(broker, count=2)
+    time.sleep(0.3)
+    assert numbers(broker)["ready"] == 2
+    again = broker.client("steady", clean=False)
+    assert len(again.wait_for(2)) == 2
