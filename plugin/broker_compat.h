@@ -59,6 +59,7 @@ enum {
 	BROKER_EVT_CONNECT = 11,
 	BROKER_EVT_SUBSCRIBE = 12,
 	BROKER_EVT_UNSUBSCRIBE = 13,
+	BROKER_EVT_CLIENT_OFFLINE = 28, /* as DISCONNECT, of a session that stays */
 };
 
 struct broker_evt_connect {

@@ -201,6 +201,7 @@ static const struct {
 	{ MOSQ_EVT_CONTROL, on_control, CONTROL_VIEW_TOPIC, false },
 	{ MOSQ_EVT_TICK, on_tick, NULL, false },
 	{ MOSQ_EVT_DISCONNECT, on_disconnect, NULL, false },
+	{ BROKER_EVT_CLIENT_OFFLINE, on_disconnect, NULL, true },
 	{ BROKER_EVT_CONNECT, on_connect, NULL, true },
 	{ BROKER_EVT_SUBSCRIBE, on_subscribe, NULL, true },
 	{ BROKER_EVT_UNSUBSCRIBE, on_unsubscribe, NULL, true },
