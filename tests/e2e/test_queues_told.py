@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-"""Queues as the broker is told of them, by command and by sqlite3; until they are in force, what names one fails and is told."""
+"""Queues and schedules as the broker is told of them; until they are in force, what names a queue fails and is told."""
 import json
 
 import pytest
@@ -54,3 +54,21 @@ def test_putting_a_rule_warns_of_a_queue_that_is_not_there(broker, tmp_path):
     path = tmp_path / "rule"
     path.write_text(json.dumps({"name": "r", "pattern": ANY, "targets": [{"id": "t", "queue": "gone"}]}))
     assert broker.cli("rule", "put", path).err == 'sluice: warning: there is no queue "gone" yet\n'
+
+
+def test_a_rule_with_a_schedule_matches_no_event(broker):
+    broker.command({"command": "putRule", "rule": {"name": "timed", "schedule": "rate(1 second)",
+                                                   "targets": [{"id": "t", "topic": "consumers/x"}]}})
+    broker.put_rule("r", ANY, {"id": "t", "topic": "consumers/other"})
+    consumer = broker.client()
+    consumer.subscribe("consumers/#")
+    broker.client().publish("a", "{}")
+    assert [message.topic for message in consumer.take()] == ["consumers/other"]
+    explained = broker.cli("explain", "{}", "-t", "a", "--json").json
+    assert [entry["rule"] for entry in explained["matches"] + explained["misses"]] == ["r"]
+    assert "has a schedule" in broker.cli("tap", "--rule", "timed", check=False).err
+    broker.command({"command": "putRule", "rule": {"name": "timed", "pattern": ANY,
+                                                   "targets": [{"id": "t", "topic": "consumers/x"}]}})
+    broker.client().publish("a", "{}")
+    assert [message.topic for message in consumer.take()] == ["consumers/other", "consumers/x"]
+    broker.delete_rule("timed")
