@@ -1,27 +1,8 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-"""Queues and schedules as the broker is told of them; until they are in force, what names a queue fails and is told."""
+"""Queues and schedules as the broker is told of them, by command and by sqlite3."""
 import json
 
-import pytest
-
 ANY = {"$mqtt": {"topic": [{"exists": True}]}}
-
-
-@pytest.mark.parametrize("target, reason", [
-    ({"queue": "q"}, "queues are not in force yet"),
-    ({"topic": "consumers/late", "delay_ms": 5}, "delay_ms and deduplication are not in force yet"),
-    ({"topic": "consumers/once", "deduplication": {"key": "content"}}, "delay_ms and deduplication are not in force yet"),
-])
-def test_a_target_that_is_not_in_force_fails_and_does_not_keep_the_others(broker, target, reason):
-    broker.command({"command": "putQueue", "queue": {"name": "q"}})
-    broker.put_rule("r", ANY, [{"id": "t", **target}, {"id": "other", "topic": "consumers/other"}])
-    consumer = broker.client()
-    consumer.subscribe("consumers/#")
-    broker.client().publish("a", "{}")
-    assert [message.topic for message in consumer.take()] == ["consumers/other"]
-    broker.wait_log(f"rule r, target t: an event on a is not delivered: {reason}")
-    status = broker.status()
-    assert (status["delivered"], status["failed"], status["queues_in_force"]) == (1, 1, 1)
 
 
 def test_what_sqlite_puts_and_deletes_is_followed(broker):
