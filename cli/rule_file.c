@@ -129,7 +129,8 @@ static enum sluice_status read_item(const struct loader *loader, const struct sl
 			rebase_place(error, root);
 		return status;
 	}
-	if ((loader->flags & RULE_FILE_LIGHT) && !sluice_json_get(node, "targets"))
+	if ((loader->flags & RULE_FILE_LIGHT) && !sluice_json_get(node, "targets") &&
+	    !sluice_json_get(node, "schedule"))
 		return read_light(node, item, error);
 	return read_definition(SLUICE_STORE_RULE, node->raw, item, error);
 }

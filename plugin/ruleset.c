@@ -114,7 +114,8 @@ void ruleset_change_rule(struct plugin *plugin, struct rule_entry *old, struct r
 		protect_targets(plugin, rule, true);
 		if (keeps_something(rule))
 			durable_need(plugin);
-		if (rule->state != SLUICE_RULE_DISABLED) {
+		/* Without a pattern no event is its: it has a schedule. */
+		if (rule->state != SLUICE_RULE_DISABLED && pattern) {
 			struct sluice_error error;
 			if (sluice_matcher_add(now->bus->matcher, (uint64_t)(uintptr_t)now, pattern,
 			                       &error) != SLUICE_OK) {

@@ -9,7 +9,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # Debian's packages, by what they are for. The one list: everything else asks here.
 packages_build="gcc libc6-dev cmake ninja-build pkg-config mosquitto-dev libmosquitto-dev libsqlite3-dev
 	libxxhash-dev"
-packages_run="mosquitto mosquitto-clients sqlite3"
+packages_run="mosquitto mosquitto-clients sqlite3 tzdata"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
 	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base"
 packages_bench="g++ libcjson-dev libsimdjson-dev libcmocka-dev python3"

@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "document.h"
+#include "rule_schedule.h"
 #include "sluice/buffer.h"
 #include "sluice/members.h"
 #include "target.h"
@@ -34,8 +35,11 @@ bool sluice_rule_state_parse(struct sluice_str name, enum sluice_rule_state *sta
 static enum sluice_status read_pattern(struct sluice_rule *rule, const struct sluice_json *node,
                                        struct sluice_error *error)
 {
-	enum sluice_status status = sluice_member_pattern(node, &rule->pattern, error);
+	enum sluice_status status;
 
+	if (!node)
+		return SLUICE_OK;
+	status = sluice_member_pattern(node, &rule->pattern, error);
 	if (status)
 		return status;
 	rule->pattern_text = node->raw;
@@ -88,10 +92,26 @@ static enum sluice_status read_state(struct sluice_rule *rule, const struct slui
 static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluice_json *node,
                                     struct sluice_error *error)
 {
-	enum { NAME, BUS, STATE, DESCRIPTION, METRICS, PATTERN, TARGETS, DEAD_LETTER, MEMBERS };
-	static const char *const names[] = { "name",        "bus",         "state",
-		                             "description", "metrics",     "pattern",
-		                             "targets",     "dead_letter", NULL };
+	enum {
+		NAME,
+		BUS,
+		STATE,
+		DESCRIPTION,
+		METRICS,
+		PATTERN,
+		TARGETS,
+		DEAD_LETTER,
+		SCHEDULE,
+		TIMEZONE,
+		INPUT,
+		INPUT_TRANSFORMER,
+		MISSED,
+		MEMBERS
+	};
+	static const char *const names[] = { "name",     "bus",      "state",   "description",
+		                             "metrics",  "pattern",  "targets", "dead_letter",
+		                             "schedule", "timezone", "input",   "input_transformer",
+		                             "missed",   NULL };
 	const struct sluice_json *found[MEMBERS];
 	enum sluice_status status;
 
@@ -104,9 +124,19 @@ static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluic
 	if (!found[NAME])
 		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
 		                         "a rule must have a \"name\"");
-	if (!found[PATTERN])
+	if (!found[PATTERN] && !found[SCHEDULE])
 		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
-		                         "a rule must have a \"pattern\"");
+		                         "a rule must have a \"pattern\" or a \"schedule\"");
+	if (found[PATTERN] && found[SCHEDULE])
+		return sluice_json_error(found[SCHEDULE], error, SLUICE_ERR_INVALID,
+		                         "a rule has either a \"pattern\" or a \"schedule\"");
+	const struct sluice_rule_schedule_members schedule = {
+		.schedule = found[SCHEDULE],
+		.timezone = found[TIMEZONE],
+		.input = found[INPUT],
+		.input_transformer = found[INPUT_TRANSFORMER],
+		.missed = found[MISSED],
+	};
 	rule->bus = SLUICE_STR("default");
 	if ((status = sluice_member_name(found[NAME], &rule->name, error)) ||
 	    (status = sluice_member_name(found[BUS], &rule->bus, error)) ||
@@ -115,25 +145,37 @@ static enum sluice_status read_rule(struct sluice_rule *rule, const struct sluic
 	                                   &rule->description, error)) ||
 	    (status = sluice_member_bool(found[METRICS], &rule->metrics, error)) ||
 	    (status = sluice_member_name(found[DEAD_LETTER], &rule->dead_letter, error)) ||
-	    (status = read_pattern(rule, found[PATTERN], error)))
+	    (status = read_pattern(rule, found[PATTERN], error)) ||
+	    (status = sluice_rule_schedule_read(&rule->schedule, &schedule, error)))
 		return status;
 	return found[TARGETS] ? read_targets(rule, found[TARGETS], error) : SLUICE_OK;
 }
 
-static size_t string_bytes(struct sluice_str string)
+enum { STRINGS = 9 };
+
+static void list_strings(struct sluice_rule *rule, struct sluice_str *strings[STRINGS])
 {
-	return string.data ? string.len + 1 : 0;
+	strings[0] = &rule->name;
+	strings[1] = &rule->bus;
+	strings[2] = &rule->description;
+	strings[3] = &rule->pattern_text;
+	strings[4] = &rule->dead_letter;
+	strings[5] = &rule->schedule.text;
+	strings[6] = &rule->schedule.timezone;
+	strings[7] = &rule->schedule.input_text;
+	strings[8] = &rule->schedule.input_transformer_text;
 }
 
 /* Copies what was read into an arena of just its size. NULL when out of memory. */
-static struct sluice_rule *keep(const struct sluice_rule *read)
+static struct sluice_rule *keep(struct sluice_rule *read)
 {
+	struct sluice_str *strings[STRINGS];
 	/* An object may be padded to the alignment of any other. */
 	size_t bytes = sizeof(*read) + alignof(max_align_t) +
-	               read->target_count * sizeof(*read->targets) + alignof(max_align_t) +
-	               string_bytes(read->name) + string_bytes(read->bus) +
-	               string_bytes(read->description) + string_bytes(read->pattern_text) +
-	               string_bytes(read->dead_letter);
+	               read->target_count * sizeof(*read->targets) + alignof(max_align_t);
+	list_strings(read, strings);
+	for (size_t i = 0; i < STRINGS; i++)
+		bytes += strings[i]->data ? strings[i]->len + 1 : 0;
 	for (size_t i = 0; i < read->target_count; i++)
 		bytes += sluice_target_bytes(&read->targets[i]);
 
@@ -154,15 +196,14 @@ static struct sluice_rule *keep(const struct sluice_rule *read)
 	for (size_t i = 0; i < rule->target_count; i++)
 		if (!sluice_target_keep(&rule->targets[i], arena))
 			goto error;
-	rule->name = sluice_arena_str(arena, rule->name);
-	rule->bus = sluice_arena_str(arena, rule->bus);
-	rule->description = sluice_arena_str(arena, rule->description);
-	rule->pattern_text = sluice_arena_str(arena, rule->pattern_text);
-	rule->dead_letter = sluice_arena_str(arena, rule->dead_letter);
-	if (!rule->name.data || !rule->bus.data || !rule->pattern_text.data ||
-	    (read->description.data && !rule->description.data) ||
-	    (read->dead_letter.data && !rule->dead_letter.data))
-		goto error;
+	list_strings(rule, strings);
+	for (size_t i = 0; i < STRINGS; i++) {
+		if (!strings[i]->data)
+			continue;
+		*strings[i] = sluice_arena_str(arena, *strings[i]);
+		if (!strings[i]->data)
+			goto error;
+	}
 	return rule;
 
 error:
@@ -176,6 +217,7 @@ static void finish(struct sluice_rule *rule)
 	for (size_t i = 0; i < rule->target_count; i++)
 		sluice_target_finish(&rule->targets[i]);
 	sluice_pattern_destroy(rule->pattern);
+	sluice_rule_schedule_finish(&rule->schedule);
 }
 
 enum sluice_status sluice_rule_from_json(const struct sluice_json *node, struct sluice_rule **rule,
@@ -250,8 +292,12 @@ void sluice_rule_write(const struct sluice_rule *rule, struct sluice_buffer *buf
 		sluice_buffer_append_text(buf, ",\"dead_letter\":");
 		sluice_json_write_string(buf, rule->dead_letter);
 	}
-	sluice_buffer_append_text(buf, ",\"pattern\":");
-	sluice_json_write_compact(buf, rule->pattern_text);
+	if (rule->pattern_text.data) {
+		sluice_buffer_append_text(buf, ",\"pattern\":");
+		sluice_json_write_compact(buf, rule->pattern_text);
+	} else {
+		sluice_rule_schedule_write(&rule->schedule, buf);
+	}
 	sluice_buffer_append_text(buf, ",\"targets\":[");
 	for (size_t i = 0; i < rule->target_count; i++) {
 		if (i > 0)

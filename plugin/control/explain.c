@@ -41,7 +41,8 @@ static enum sluice_status select_rules(const struct command_call *call, struct s
 		return sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
 	for (size_t i = 0; i < all; i++) {
 		struct rule_record *record = selection->records[i];
-		if ((rule.data && !sluice_str_equal(rule, record->current->rule->name)) ||
+		if (!record->current->rule->pattern_text.data ||
+		    (rule.data && !sluice_str_equal(rule, record->current->rule->name)) ||
 		    (bus.data && !sluice_str_equal(bus, record->current->rule->bus)))
 			continue;
 		selection->records[selection->count] = record;

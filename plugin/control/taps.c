@@ -47,6 +47,10 @@ static enum sluice_status tap_pattern(const struct command_call *call, struct ta
 			return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, "$.rule",
 			                        "there is no rule \"%.*s\" in force", (int)name.len,
 			                        name.data);
+		if (!record->current->rule->pattern_text.data)
+			return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, "$.rule",
+			                        "the rule \"%.*s\" has a schedule, no pattern",
+			                        (int)name.len, name.data);
 		enum sluice_status status =
 		        sluice_pattern_compile(record->current->rule->pattern_text, owned, error);
 		if (status != SLUICE_OK)

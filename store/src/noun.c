@@ -37,6 +37,11 @@ static const struct store_column rule_columns[] = {
 	{ "metrics", "metrics", STORE_BOOL, true },
 	{ "dead_letter", "dead_letter", STORE_TEXT, true },
 	{ "pattern", "pattern", STORE_JSON, true },
+	{ "schedule", "schedule", STORE_TEXT, true },
+	{ "timezone", "timezone", STORE_TEXT, true },
+	{ "input", "input", STORE_JSON, true },
+	{ "input_transformer", "input_transformer", STORE_JSON, true },
+	{ "missed", "missed", STORE_TEXT, true },
 };
 
 #define COLUMNS(list) (list), sizeof(list) / sizeof((list)[0])

@@ -134,10 +134,19 @@ enum sluice_status store_put_values(struct sluice_store *store, const struct sto
 static enum sluice_status add_verbatim(struct store_values *values, const struct sluice_rule *rule,
                                        struct store_target **targets)
 {
+	const struct {
+		const char *member;
+		struct sluice_str text;
+	} verbatim[] = {
+		{ "pattern", rule->pattern_text },
+		{ "input", rule->schedule.input_text },
+		{ "input_transformer", rule->schedule.input_transformer_text },
+	};
 	const struct store_noun *noun = &store_nouns[SLUICE_STORE_RULE];
 	for (size_t i = 0; i < noun->count; i++)
-		if (strcmp(noun->columns[i].member, "pattern") == 0)
-			values->list[i].text = rule->pattern_text;
+		for (size_t v = 0; v < sizeof(verbatim) / sizeof(verbatim[0]); v++)
+			if (strcmp(noun->columns[i].member, verbatim[v].member) == 0)
+				values->list[i].text = verbatim[v].text;
 	if (rule->target_count == 0)
 		return SLUICE_OK;
 	*targets = calloc(rule->target_count, sizeof(**targets));

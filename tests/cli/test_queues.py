@@ -100,3 +100,18 @@ def test_putting_warns_of_queues_that_are_not_there(db, write):
     assert sluice("queue", "put", "--db", db, write(queue("x", dead_letter="gone"))).err == \
         'sluice: warning: there is no queue "gone" yet\n'
     assert sluice("queue", "put", "--db", db, write(queue("y", dead_letter="x"))).err == ""
+
+
+def test_a_rule_with_a_schedule_is_carried_and_matches_nothing(db, write, tmp_path):
+    timed = {"name": "timed", "schedule": "cron(0 8 ? * MON *)", "timezone": "Europe/Berlin", "input": [1]}
+    path = write(timed, rule())
+    sluice("rule", "import", "--db", db, path)
+    exported = write(*(json.loads(line) for line in sluice("rule", "export", "--db", db).out.splitlines()), name="exported")
+    assert sluice("rule", "diff", "--db", db, exported, "--replace").code == 0
+    assert sluice("rule", "diff", "--db", db, path).code == 0
+    (tmp_path / "events").write_text('{"a":1}\n')
+    assert sluice("match", "--rules", path, "--events", tmp_path / "events").out == '["r"]\n'
+    explained = sluice("explain", "--rules", path, '{"a":1}', "--json").json
+    assert [entry["rule"] for entry in explained["matches"] + explained["misses"]] == ["r"]
+    result = sluice("rule", "put", "--db", db, write({**timed, "timezone": "Europe/Atlantis"}, name="bad"), check=False)
+    assert result.code == 3 and ":1: $.timezone: there is no time zone" in result.err

@@ -1,27 +1,8 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-"""Queues as the broker is told of them, by command and by sqlite3; until they are in force, what names one fails and is told."""
+"""Queues and schedules as the broker is told of them, by command and by sqlite3."""
 import json
 
-import pytest
-
 ANY = {"$mqtt": {"topic": [{"exists": True}]}}
-
-
-@pytest.mark.parametrize("target, reason", [
-    ({"queue": "q"}, "queues are not in force yet"),
-    ({"topic": "consumers/late", "delay_ms": 5}, "delay_ms and deduplication are not in force yet"),
-    ({"topic": "consumers/once", "deduplication": {"key": "content"}}, "delay_ms and deduplication are not in force yet"),
-])
-def test_a_target_that_is_not_in_force_fails_and_does_not_keep_the_others(broker, target, reason):
-    broker.command({"command": "putQueue", "queue": {"name": "q"}})
-    broker.put_rule("r", ANY, [{"id": "t", **target}, {"id": "other", "topic": "consumers/other"}])
-    consumer = broker.client()
-    consumer.subscribe("consumers/#")
-    broker.client().publish("a", "{}")
-    assert [message.topic for message in consumer.take()] == ["consumers/other"]
-    broker.wait_log(f"rule r, target t: an event on a is not delivered: {reason}")
-    status = broker.status()
-    assert (status["delivered"], status["failed"], status["queues_in_force"]) == (1, 1, 1)
 
 
 def test_what_sqlite_puts_and_deletes_is_followed(broker):
@@ -54,3 +35,21 @@ def test_putting_a_rule_warns_of_a_queue_that_is_not_there(broker, tmp_path):
     path = tmp_path / "rule"
     path.write_text(json.dumps({"name": "r", "pattern": ANY, "targets": [{"id": "t", "queue": "gone"}]}))
     assert broker.cli("rule", "put", path).err == 'sluice: warning: there is no queue "gone" yet\n'
+
+
+def test_a_rule_with_a_schedule_matches_no_event(broker):
+    broker.command({"command": "putRule", "rule": {"name": "timed", "schedule": "rate(1 second)",
+                                                   "targets": [{"id": "t", "topic": "consumers/x"}]}})
+    broker.put_rule("r", ANY, {"id": "t", "topic": "consumers/other"})
+    consumer = broker.client()
+    consumer.subscribe("consumers/#")
+    broker.client().publish("a", "{}")
+    assert [message.topic for message in consumer.take()] == ["consumers/other"]
+    explained = broker.cli("explain", "{}", "-t", "a", "--json").json
+    assert [entry["rule"] for entry in explained["matches"] + explained["misses"]] == ["r"]
+    assert "has a schedule" in broker.cli("tap", "--rule", "timed", check=False).err
+    broker.command({"command": "putRule", "rule": {"name": "timed", "pattern": ANY,
+                                                   "targets": [{"id": "t", "topic": "consumers/x"}]}})
+    broker.client().publish("a", "{}")
+    assert [message.topic for message in consumer.take()] == ["consumers/other", "consumers/x"]
+    broker.delete_rule("timed")

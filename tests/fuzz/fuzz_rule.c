@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * The reader of rules and of buses on any text. What it takes is written back as text that it takes
+ * The readers of rules, of buses and of queues on any text. What it takes is written back as text that it takes
  * again, and that is written the same; what it refuses has a status, a place and a message to show.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "sluice/buffer.h"
+#include "sluice/queue.h"
 #include "sluice/rule.h"
+#include "sluice/schedule.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -38,6 +40,13 @@ static void check_rule(struct sluice_str text)
 		check(!rule);
 		check_error(status, &error);
 		return;
+	}
+	if (rule->schedule.times) {
+		const int64_t now_ms = INT64_C(1767323045678);
+		int64_t next_ms = sluice_schedule_next(rule->schedule.times, now_ms);
+		check(next_ms > now_ms);
+		check(next_ms == INT64_MAX ||
+		      sluice_schedule_next(rule->schedule.times, next_ms - 1) == next_ms);
 	}
 	struct sluice_buffer first = { 0 }, second = { 0 };
 	sluice_rule_write(rule, &first);
@@ -78,11 +87,34 @@ static void check_bus(struct sluice_str text)
 	sluice_buffer_finish(&second);
 }
 
+static void check_queue(struct sluice_str text)
+{
+	struct sluice_error error = { 0 };
+	struct sluice_queue *queue, *again;
+	enum sluice_status status = sluice_queue_parse(text, &queue, &error);
+
+	if (status) {
+		check(!queue);
+		check_error(status, &error);
+		return;
+	}
+	struct sluice_buffer first = { 0 }, second = { 0 };
+	sluice_queue_write(queue, &first);
+	check(sluice_queue_parse(sluice_buffer_str(&first), &again, &error) == SLUICE_OK);
+	sluice_queue_write(again, &second);
+	check(sluice_str_equal(sluice_buffer_str(&first), sluice_buffer_str(&second)));
+	sluice_queue_destroy(again);
+	sluice_queue_destroy(queue);
+	sluice_buffer_finish(&first);
+	sluice_buffer_finish(&second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sluice_str text = { (const char *)data, size };
 
 	check_rule(text);
 	check_bus(text);
+	check_queue(text);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "sluice/buffer.h"
 #include "sluice/delivery.h"
 #include "sluice/rule.h"
+#include "sluice/schedule.h"
 
 static struct sluice_rule *parse(const char *text)
 {
@@ -188,12 +189,84 @@ static void test_a_rule_is_written_back_verbatim_on_one_line(void **state)
 #define TARGET(members)  RULE(",\"targets\":[{\"id\":\"t\"," members "}]")
 #define TOPIC_T(members) TARGET("\"topic\":\"x\"," members)
 
+#define TIMED(schedule, members) "{\"name\":\"r\",\"schedule\":\"" schedule "\"" members "}"
+
+/* What the event of a schedule is. */
+static void assert_input(const char *text, const char *expected)
+{
+	struct sluice_rule *rule = parse(text);
+	struct sluice_event event = SLUICE_EVENT_INIT;
+	struct sluice_vars vars = { .event = &event,
+		                    .rule = rule->name,
+		                    .bus = rule->bus,
+		                    .time_ms = INT64_C(1767323045678) };
+	struct sluice_buffer out = { 0 };
+	struct sluice_error error;
+
+	assert_int_equal(sluice_transform_apply(rule->schedule.input, &vars, &out, &error),
+	                 SLUICE_OK);
+	assert_str(sluice_buffer_str(&out), expected);
+	sluice_buffer_finish(&out);
+	sluice_rule_destroy(rule);
+}
+
+static void test_a_rule_may_have_a_schedule_in_the_place_of_a_pattern(void **state)
+{
+	static const char text[] =
+	        "{\"name\":\"r\",\"bus\":\"default\",\"state\":\"ENABLED\",\"schedule\":\"cron(0 8 "
+	        "? "
+	        "* MON "
+	        "*)\",\"timezone\":\"Europe/Berlin\",\"input_transformer\":{\"template\":\"at "
+	        "<sluice.time>\"},\"missed\":\"run-once\",\"targets\":[]}";
+	struct sluice_rule *rule = parse(text);
+	struct sluice_buffer buf = { 0 };
+
+	(void)state;
+	assert_null(rule->pattern);
+	assert_null(rule->pattern_text.data);
+	assert_null(sluice_rule_take_pattern(rule));
+	assert_true(rule->schedule.run_missed);
+	/* 2026-01-05 is a Monday; 8:00 in Berlin is 7:00. */
+	assert_true(sluice_schedule_next(rule->schedule.times, INT64_C(1767225600000)) ==
+	            INT64_C(1767596400000));
+	sluice_rule_write(rule, &buf);
+	assert_str(sluice_buffer_str(&buf), text);
+	sluice_buffer_finish(&buf);
+	sluice_rule_destroy(rule);
+	assert_input(text, "at 2026-01-02T03:04:05.678Z");
+	assert_input(TIMED("rate(1 day)", ",\"input\":{ \"a\" : \"<sluice.time>\" }"),
+	             "{ \"a\" : \"<sluice.time>\" }");
+	assert_input(TIMED("rate(1 day)", ""),
+	             "{\"rule\":\"r\",\"time\":\"2026-01-02T03:04:05.678Z\"}");
+}
+
+static void test_any_allocation_of_a_schedule_may_fail(void **state)
+{
+	(void)state;
+	for (size_t n = 1;; n++) {
+		struct sluice_rule *rule;
+		struct sluice_error error;
+
+		oom_fail_at(n);
+		enum sluice_status status = sluice_rule_parse(
+		        SLUICE_STR(TIMED("rate(1 day)", ",\"timezone\":\"Asia/Tokyo\"")), &rule,
+		        &error);
+		bool failed = oom_happened();
+		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		assert_int_equal(rule == NULL, failed);
+		sluice_rule_destroy(rule);
+		if (!failed)
+			break;
+	}
+}
+
 static void test_a_faulty_rule_is_refused_with_its_place(void **state)
 {
 	static const char *const cases[][2] = {
 		{ "[]", "invalid: $: a rule must be an object" },
 		{ "{}", "invalid: $: a rule must have a \"name\"" },
-		{ "{\"name\":\"r\"}", "invalid: $: a rule must have a \"pattern\"" },
+		{ "{\"name\":\"r\"}",
+		  "invalid: $: a rule must have a \"pattern\" or a \"schedule\"" },
 		{ RULE(",\"patern\":1"),
 		  "invalid: $.patern: a rule has no member \"patern\", did you mean \"pattern\"?" },
 		{ RULE(",\"name\":\"r\""), "invalid: $.name: the member \"name\" stands twice" },
@@ -241,6 +314,25 @@ static void test_a_faulty_rule_is_refused_with_its_place(void **state)
 		                                       "year (31536000000), or a path" },
 		{ TOPIC_T("\"deduplication\":{\"key\":\"id\"}"),
 		  "syntax: $.targets[0].deduplication.key: a path begins with \"$\"" },
+		{ RULE(",\"schedule\":\"rate(1 day)\""),
+		  "invalid: $.schedule: a rule has either a \"pattern\" or a \"schedule\"" },
+		{ RULE(",\"timezone\":\"UTC\""),
+		  "invalid: $.timezone: \"timezone\" is for a rule with a \"schedule\"" },
+		{ RULE(",\"missed\":\"skip\""),
+		  "invalid: $.missed: \"missed\" is for a rule with a \"schedule\"" },
+		{ TIMED("rate(0 days)", ""),
+		  "syntax: $.schedule: a rate begins with a number from 1" },
+		{ TIMED("rate(1 day)", ",\"timezone\":\"Europe/Atlantis\""),
+		  "invalid: $.timezone: there is no time zone \"Europe/Atlantis\" in "
+		  "/usr/share/zoneinfo/" },
+		{ TIMED("rate(1 day)", ",\"missed\":true"),
+		  "invalid: $.missed: must be \"skip\" or \"run-once\"" },
+		{ TIMED("rate(1 day)", ",\"input\":1,\"input_transformer\":{\"template\":\"x\"}"),
+		  "invalid: $.input_transformer: a rule has at most one of \"input\" and "
+		  "\"input_transformer\"" },
+		{ TIMED("rate(1 day)", ",\"input_transformer\":{\"template\":\"<sluice.topic>\"}"),
+		  "invalid: $.input_transformer: a schedule has no event that it could read from: "
+		  "there are <sluice.rule>, <sluice.bus>, <sluice.id> and <sluice.time>" },
 		{ RULE(",\"dead_letter\":\"\""),
 		  "invalid: $.dead_letter: must be 1 to 64 of A-Z a-z 0-9 . _ -" },
 		{ TARGET("\"bus\":\"default\""),
@@ -488,6 +580,8 @@ int main(void)
 		cmocka_unit_test(test_every_member_is_read),
 		cmocka_unit_test(test_a_rule_is_written_back_verbatim_on_one_line),
 		cmocka_unit_test(test_a_faulty_rule_is_refused_with_its_place),
+		cmocka_unit_test(test_a_rule_may_have_a_schedule_in_the_place_of_a_pattern),
+		cmocka_unit_test(test_any_allocation_of_a_schedule_may_fail),
 		cmocka_unit_test(test_a_queue_target_has_all_that_may_come_with_it),
 		cmocka_unit_test(test_text_that_is_no_json_is_refused),
 		cmocka_unit_test(test_more_than_64_targets_are_too_many),

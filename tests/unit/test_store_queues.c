@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Queues and archives in the store; and a store of the schema before there were any. */
+/* Queues, archives and schedules in the store; and a store of the schema before there were any. */
 #include "store_helper.h"
 
 #include "migrations.h"
@@ -125,6 +125,45 @@ static void test_a_bus_has_its_archive_back(void **state)
 	sql(place, "UPDATE buses SET archive = '{}' WHERE name = 'b';");
 	assert_poll(store, "+bus b");
 	sql_refused(place, "UPDATE buses SET archive = '[]';", "onstraint failed");
+	sluice_store_close(store);
+}
+
+static void test_a_rule_has_its_schedule_back(void **state)
+{
+	struct place *place = *state;
+	struct sluice_store *store = create_store(place);
+	put(store, "{\"name\":\"r\",\"schedule\":\"rate(1 day)\",\"timezone\":\"Asia/Tokyo\","
+	           "\"input\":{ \"a\" : 1 },\"missed\":\"run-once\",\"dead_letter\":\"dead\"}");
+	assert_rule(store, "r",
+	            "{\"name\":\"r\",\"bus\":\"default\",\"state\":\"ENABLED\",\"dead_letter\":"
+	            "\"dead\",\"schedule\":\"rate(1 day)\",\"timezone\":\"Asia/Tokyo\",\"input\":{"
+	            "\"a\":1},\"missed\":\"run-once\",\"targets\":[]}");
+	/* What is constant is sent to the character. */
+	sql_gives(place, "SELECT input FROM rules;", "{ \"a\" : 1 }\n");
+	assert_poll(store, "+bus default, +rule r");
+	put(store, "{\"name\":\"r\",\"pattern\":{\"a\":[1]}}");
+	assert_rule(store, "r",
+	            "{\"name\":\"r\",\"bus\":\"default\",\"state\":\"ENABLED\",\"pattern\":{\"a\":"
+	            "[1]},\"targets\":[]}");
+	assert_poll(store, "+rule r");
+	static const char *const changes[] = {
+		"UPDATE rules SET pattern = NULL, schedule = 'rate(2 days)'",
+		"UPDATE rules SET schedule = 'rate(3 days)'",
+		"UPDATE rules SET timezone = 'UTC'",
+		"UPDATE rules SET input = '1'",
+		"UPDATE rules SET input = NULL,"
+		" input_transformer = '{}'",
+		"UPDATE rules SET missed = 'skip'",
+		"UPDATE rules SET dead_letter = 'x'",
+	};
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		char statement[160];
+		snprintf(statement, sizeof(statement), "%s;", changes[i]);
+		sql(place, statement);
+		assert_poll(store, "+rule r");
+	}
+	sql_refused(place, "UPDATE rules SET pattern = '{}';", "onstraint failed");
+	sql_refused(place, "UPDATE rules SET schedule = '';", "onstraint failed");
 	sluice_store_close(store);
 }
 
@@ -292,6 +331,7 @@ int main(void)
 		STORE_TEST(test_a_queue_is_told_before_what_may_name_it_and_gone_after),
 		STORE_TEST(test_each_change_of_a_queue_is_told),
 		STORE_TEST(test_a_bus_has_its_archive_back),
+		STORE_TEST(test_a_rule_has_its_schedule_back),
 		STORE_TEST(test_the_table_refuses_what_is_no_queue),
 		STORE_TEST(test_errors_of_queues_are_noted_and_counted),
 		STORE_TEST(test_a_backup_has_queues_and_a_restore_brings_them_back),

@@ -26,6 +26,7 @@ extern "C" {
 #endif
 
 struct sluice_arena;
+struct sluice_schedule;      /* sluice/schedule.h, for our own programs */
 struct sluice_deduplication; /* these two: sluice/delivery.h, for our own programs */
 struct sluice_delay;
 
@@ -78,21 +79,35 @@ struct sluice_target {
 	struct sluice_deduplication *deduplication; /* the same */
 };
 
+/* What sets a rule off that has no pattern. */
+struct sluice_rule_schedule {
+	struct sluice_schedule *times; /* NULL = the rule has a pattern; else not one of these is */
+	struct sluice_str text;        /* "rate(5 minutes)" */
+	struct sluice_str timezone;    /* absent = UTC */
+	/* makes the event's payload; reads nothing of an event but its id and time. Never NULL */
+	struct sluice_transform *input;
+	struct sluice_str input_text;             /* its verbatim JSON; absent = not said so */
+	struct sluice_str input_transformer_text; /* the same */
+	bool run_missed; /* what was due while nobody ran it is made up for, once */
+};
+
 struct sluice_rule {
 	struct sluice_str name;
 	struct sluice_str bus; /* "default" when not named */
 	struct sluice_str description;
 	enum sluice_rule_state state;
-	bool metrics;                   /* counters as $SYS topics of its own */
-	struct sluice_pattern *pattern; /* NULL after sluice_rule_take_pattern */
-	struct sluice_target *targets;  /* may be none: such a rule only counts its matches */
+	bool metrics; /* counters as $SYS topics of its own */
+	struct sluice_pattern
+	        *pattern; /* NULL after sluice_rule_take_pattern, and with a schedule */
+	struct sluice_target *targets; /* may be none: such a rule only counts its matches */
 	size_t target_count;
 	/* SLUICE_META_* that pattern, templates and transformers together read */
 	unsigned metadata;
 	struct sluice_arena
 	        *arena; /* owns this and what it points to, but for the compiled parts */
-	struct sluice_str pattern_text; /* the pattern's verbatim JSON */
+	struct sluice_str pattern_text; /* the pattern's verbatim JSON; absent with a schedule */
 	struct sluice_str dead_letter;  /* the queue of its failed deliveries; absent = none */
+	struct sluice_rule_schedule schedule;
 };
 
 /*
@@ -118,7 +133,7 @@ SLUICE_API enum sluice_status sluice_rule_from_json(const struct sluice_json *no
  * the rule.
  *
  * Returns the pattern, the caller's to free with sluice_pattern_destroy; NULL when it was taken
- * before.
+ * before, or the rule has a schedule.
  */
 SLUICE_API struct sluice_pattern *sluice_rule_take_pattern(struct sluice_rule *rule);
 
