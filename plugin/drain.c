@@ -84,6 +84,9 @@ void drain_apply(struct plugin *plugin, struct message *message)
 	case MESSAGE_QUEUE_ORDER:
 		durable_order(plugin, (const struct queue_order_message *)message);
 		break;
+	case MESSAGE_FIRE:
+		fires_take(plugin, (struct fire_message *)message);
+		return;
 	case MESSAGE_ANSWER:
 		keep_answer(plugin, (struct answer_message *)message);
 		return;

@@ -55,7 +55,7 @@ bool intake_add(struct plugin *plugin, struct queue *queue, const struct sluice_
 		return false;
 	intake->records[intake->count] = *record;
 	/* Only what enters somewhere needs a place in the order. */
-	if (record->kind != SLUICE_RECORD_SEEN)
+	if (record->kind != SLUICE_RECORD_SEEN && record->kind != SLUICE_RECORD_FIRED)
 		intake->records[intake->count].id = queues_next_id(&plugin->durable.queues);
 	intake->queues[intake->count++] = queue;
 	intake->bytes += record->payload.len;

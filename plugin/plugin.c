@@ -135,6 +135,7 @@ static void plugin_destroy(struct plugin *plugin)
 		store_thread_stop(store);
 	if (plugin->to_broker.slots && plugin->to_store.slots)
 		drain_all(plugin);
+	fires_finish(plugin);
 	durable_finish(plugin);
 	taps_finish(plugin);
 	askers_finish(plugin);

@@ -13,6 +13,7 @@
 #include "ring.h"
 #include "route.h"
 #include "ruleset.h"
+#include "schedules.h"
 #include "subscribers.h"
 #include "sys.h"
 #include "tap.h"
@@ -35,6 +36,7 @@ struct plugin {
 	struct sys sys;
 	struct durable durable;
 	struct subscribers subscribers;
+	struct fires fires;
 	bool started;            /* all that was in force at the broker's start is */
 	struct garbage *garbage; /* not yet given back */
 	size_t request_count;    /* requests that are not answered yet */

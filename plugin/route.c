@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "route.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -237,6 +238,82 @@ static int refuse(struct plugin *plugin, const struct mosquitto_evt_message *mes
 	return MOSQ_ERR_ACL_DENIED;
 }
 
+/* From the buses that it visits to the end. */
+static void run(struct route *route)
+{
+	struct plugin *plugin = route->plugin;
+	struct router *router = route->router;
+	/* A rule's target may add visits while they are made. */
+	for (size_t i = 0; i < router->visit_count && !route->over_limit && !route->no_memory;
+	     i++) {
+		struct visit visiting = router->visits[i];
+		match_bus(route, &visiting);
+	}
+	if (route->matched)
+		counter_add(&plugin->metrics.matched, 1);
+	if (router->plan.count > 0 || plugin->durable.intake.count > 0 || route->over_limit ||
+	    route->no_memory)
+		send_all(route);
+	for (size_t i = 0; i < router->visit_count; i++)
+		free(router->visits[i].owned);
+	event_properties_reset(&router->properties);
+}
+
+/* The payload of a scheduled rule's event. False when it could not be made. */
+static bool make_input(struct route *route, struct rule_entry *entry, struct sluice_buffer *out)
+{
+	const struct sluice_rule *rule = entry->rule;
+	const struct sluice_vars vars = { .event = &route->event,
+		                          .rule = rule->name,
+		                          .bus = rule->bus,
+		                          .id = sluice_str(route_id(route)),
+		                          .time_ms = route->time_ms };
+	struct sluice_error error;
+	if (sluice_transform_apply(rule->schedule.input, &vars, out, &error) != SLUICE_OK)
+		log_line(MOSQ_LOG_ERR, "rule %s does not run: %s", entry->record->name,
+		         error.message);
+	else if (!out->failed)
+		return true;
+	counter_add(&entry->record->failed, 1);
+	counter_add(&route->plugin->metrics.failed, 1);
+	return false;
+}
+
+bool route_fire(struct plugin *plugin, struct rule_entry *entry, int64_t time_ms, bool note)
+{
+	struct router *router = &plugin->router;
+	char topic[sizeof "schedules/" + SLUICE_NAME_MAX];
+	snprintf(topic, sizeof topic, "schedules/%s", entry->record->name);
+	struct mosquitto_evt_message message = { .topic = topic, .qos = 1 };
+	struct sluice_event event = SLUICE_EVENT_INIT;
+	event.topic = sluice_str(topic);
+	event.qos = 1;
+	struct route route = { .plugin = plugin,
+		               .router = router,
+		               .message = &message,
+		               .event = event,
+		               .time_ms = time_ms };
+	const struct sluice_record fired = { .kind = SLUICE_RECORD_FIRED,
+		                             .rule = sluice_str(entry->record->name),
+		                             .time_ms = time_ms };
+	struct sluice_buffer input = { 0 };
+	router->event_number++;
+	router->visit_count = 0;
+	if (!intake_add(plugin, NULL, &fired)) {
+		intake_drop(plugin);
+		return false;
+	}
+	if (!note && make_input(&route, entry, &input)) {
+		route.event.payload = sluice_buffer_str(&input);
+		message.payload = input.data;
+		message.payloadlen = (uint32_t)input.len;
+		rule_matched(&route, entry);
+	}
+	run(&route);
+	sluice_buffer_finish(&input);
+	return !route.refused && !route.no_memory;
+}
+
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 {
 	struct router *router = &plugin->router;
@@ -267,19 +344,7 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 	if (router->visit_count == 0 && !route.over_limit)
 		return MOSQ_ERR_SUCCESS;
 	counter_add(&plugin->metrics.events, 1);
-	/* A rule's target may add visits while they are made. */
-	for (size_t i = 0; i < router->visit_count && !route.over_limit && !route.no_memory; i++) {
-		struct visit visiting = router->visits[i];
-		match_bus(&route, &visiting);
-	}
-	if (route.matched)
-		counter_add(&plugin->metrics.matched, 1);
-	if (router->plan.count > 0 || plugin->durable.intake.count > 0 || route.over_limit ||
-	    route.no_memory)
-		send_all(&route);
-	for (size_t i = 0; i < router->visit_count; i++)
-		free(router->visits[i].owned);
-	event_properties_reset(&router->properties);
+	run(&route);
 	if (route.refused)
 		return durable_refuse(plugin, message);
 	if (keep) {

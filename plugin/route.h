@@ -45,6 +45,13 @@ char *route_new_id(struct router *router, char buf[ROUTE_ID_SIZE]);
 /* A publish as an event; its properties are read where they are wanted. */
 struct sluice_event route_event(const struct mosquitto_evt_message *message);
 
+/*
+ * Runs a rule whose schedule is due: makes its event, on the topic schedules/RULE, gives it to the
+ * targets, and notes in the journal that it ran for time_ms (`note`: only that). False when that can't
+ * be noted now; then nothing happened.
+ */
+bool route_fire(struct plugin *plugin, struct rule_entry *entry, int64_t time_ms, bool note);
+
 /* Routes a publish; returns what the MESSAGE callback returns to the broker. */
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message);
 

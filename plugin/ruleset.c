@@ -86,6 +86,8 @@ static void protect_targets(struct plugin *plugin, const struct sluice_rule *rul
 /* Whether deliveries of the rule need the journal, though they go to no queue. */
 static bool keeps_something(const struct sluice_rule *rule)
 {
+	if (rule->schedule.times)
+		return true;
 	for (size_t i = 0; i < rule->target_count; i++) {
 		if (rule->targets[i].delay || rule->targets[i].deduplication)
 			return true;
@@ -101,6 +103,7 @@ static void retire(struct plugin *plugin, struct rule_entry *entry)
 		if (entry->matching)
 			sluice_matcher_remove(entry->bus->matcher, (uint64_t)(uintptr_t)entry);
 		protect_targets(plugin, entry->rule, false);
+		fires_forget(plugin, entry);
 		plugin_give_back(plugin, &entry->garbage);
 		entry = stand_in;
 	}

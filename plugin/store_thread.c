@@ -40,10 +40,7 @@ void store_thread_emit(struct store_thread *thread, struct message *message)
 	}
 }
 
-static void say(struct store_thread *thread, int level, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static void say(struct store_thread *thread, int level, const char *format, ...)
+void store_thread_say(struct store_thread *thread, int level, const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -63,7 +60,12 @@ static void say(struct store_thread *thread, int level, const char *format, ...)
 
 static void emit(void *arg, struct message *message)
 {
-	store_thread_emit(arg, message);
+	struct store_thread *thread = arg;
+	if (message->kind == MESSAGE_CHANGE_RULE) {
+		const struct change_rule_message *change = (struct change_rule_message *)message;
+		schedules_change(thread, change->old, change->now);
+	}
+	store_thread_emit(thread, message);
 }
 
 static void report(void *arg, enum sluice_store_kind kind, struct sluice_str name, int64_t revision,
@@ -73,8 +75,10 @@ static void report(void *arg, enum sluice_store_kind kind, struct sluice_str nam
 	if (fault) {
 		char text[640];
 		sluice_error_format(fault, NULL, text, sizeof text);
-		say(thread, MOSQ_LOG_ERR, "%s %.*s, revision %lld, is not in force: %s",
-		    sluice_store_noun(kind), (int)name.len, name.data, (long long)revision, text);
+		store_thread_say(thread, MOSQ_LOG_ERR,
+		                 "%s %.*s, revision %lld, is not in force: %s",
+		                 sluice_store_noun(kind), (int)name.len, name.data,
+		                 (long long)revision, text);
 	}
 	sluice_store_report(thread->store, kind, name, revision, fault);
 }
@@ -101,11 +105,11 @@ static void note_state(struct store_thread *thread, enum sluice_status status,
 	if (status == before || starting)
 		return;
 	if (status == SLUICE_OK)
-		say(thread, MOSQ_LOG_NOTICE, "the store can be read again");
+		store_thread_say(thread, MOSQ_LOG_NOTICE, "the store can be read again");
 	else
-		say(thread, MOSQ_LOG_ERR,
-		    "the store can't be read; going on with %zu rules as they are: %s",
-		    thread->registry.in_force, error->message);
+		store_thread_say(thread, MOSQ_LOG_ERR,
+		                 "the store can't be read; going on with %zu rules as they are: %s",
+		                 thread->registry.in_force, error->message);
 }
 
 /* A file that can only be read is a bad store, but one whose rules can be followed. */
@@ -118,9 +122,10 @@ static enum sluice_status open_store(struct store_thread *thread, struct sluice_
 		return status;
 	status = sluice_store_open(path, SLUICE_STORE_READ_ONLY, &thread->store, error);
 	if (status == SLUICE_OK)
-		say(thread, MOSQ_LOG_WARNING,
-		    "%s can only be read: its rules are in force, and can't be changed by commands",
-		    path);
+		store_thread_say(thread, MOSQ_LOG_WARNING,
+		                 "%s can only be read: its rules are in force, and can't be "
+		                 "changed by commands",
+		                 path);
 	return status;
 }
 
@@ -140,6 +145,13 @@ enum sluice_status store_thread_follow(struct store_thread *thread, struct sluic
 	thread->next_poll_ms = clock_monotonic_ms() + POLL_INTERVAL_MS;
 	note_state(thread, status, error);
 	return status;
+}
+
+bool store_thread_data(struct store_thread *thread, struct sluice_error *error)
+{
+	return thread->data ||
+	       sluice_data_open(thread->plugin->options.data_file, SLUICE_DATA_READ_ONLY,
+	                        &thread->data, error) == SLUICE_OK;
 }
 
 /* --- the thread --- */
@@ -192,10 +204,12 @@ static void *run(void *arg)
 			struct sluice_error error;
 			store_thread_follow(thread, &error);
 			sessions_expire(thread, now_ms);
+			schedules_run(thread, 0);
 		} else if (!message) {
 			struct pollfd wake = { .fd = thread->wake_fd, .events = POLLIN };
 			uint64_t count;
-			if (poll(&wake, 1, (int)(thread->next_poll_ms - now_ms)) > 0 &&
+			int64_t rest_ms = schedules_run(thread, thread->next_poll_ms - now_ms);
+			if (poll(&wake, 1, (int)(rest_ms > 0 ? rest_ms : 0)) > 0 &&
 			    read(thread->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
 				nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
 		}
@@ -276,6 +290,7 @@ void store_thread_destroy(struct store_thread *thread, struct garbage *garbage)
 	sessions_finish(thread);
 	while (thread->taps)
 		control_tap_free(thread, thread->taps);
+	schedules_finish(&thread->schedules);
 	registry_finish(&thread->registry);
 	sluice_store_close(thread->store);
 	sluice_data_close(thread->data);

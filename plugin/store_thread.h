@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "registry.h"
+#include "schedules.h"
 #include "sluice_store/data.h"
 #include "sluice_store/store.h"
 #include "threads.h"
@@ -25,7 +26,8 @@ struct store_thread {
 	struct registry registry;
 	struct tap *taps; /* that have not come back */
 	size_t tap_count;
-	uint64_t last_id;         /* of taps, imports, exports */
+	uint64_t last_id; /* of taps, imports, exports */
+	struct schedules schedules;
 	struct session *sessions; /* imports and exports under way; see control/session.h */
 	size_t session_count[2];  /* exports, imports */
 	int64_t next_poll_ms, next_open_ms;
@@ -60,6 +62,13 @@ bool store_thread_send(struct plugin *plugin, struct message *message);
 
 /* Sends a message to the broker's thread, waiting while the ring is full. Takes it. */
 void store_thread_emit(struct store_thread *thread, struct message *message);
+
+/* Sends a line to the log. */
+void store_thread_say(struct store_thread *thread, int level, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* Opens the durable state to look at, if it is not. False: the error says why. */
+bool store_thread_data(struct store_thread *thread, struct sluice_error *error);
 
 /* Hears what changed in the store and sends it on. SLUICE_OK, or why the store can't be read. */
 enum sluice_status store_thread_follow(struct store_thread *thread, struct sluice_error *error);

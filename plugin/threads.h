@@ -173,6 +173,7 @@ enum message_kind {
 	MESSAGE_ANSWER,
 	MESSAGE_LOG,
 	MESSAGE_QUEUE_ORDER,
+	MESSAGE_FIRE,
 };
 
 struct message {
@@ -256,6 +257,15 @@ struct queue_order_message {
 	char queue[SLUICE_NAME_MAX + 1];
 	char to[SLUICE_NAME_MAX + 1]; /* REDRIVE; "" = each to where it comes from */
 	uint64_t limit;
+};
+
+/* A rule's schedule is due. */
+struct fire_message {
+	struct message message;
+	struct rule_entry *entry;
+	int64_t time_ms; /* for which it runs */
+	bool note;       /* it does not run: it is only noted that it is known from then on */
+	struct fire_message *next; /* the broker's thread only */
 };
 
 struct log_message {

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "command.h"
-#include "plugin.h"
 
 static const struct command *const commands[] = {
 	&command_put_rule,      &command_get_rule,         &command_list_rules,
@@ -65,13 +64,9 @@ enum sluice_status call_store(const struct command_call *call, struct sluice_sto
 enum sluice_status call_data(const struct command_call *call, struct sluice_data **data,
                              struct sluice_error *error)
 {
-	struct store_thread *thread = call->thread;
-	enum sluice_status status = SLUICE_OK;
-	if (!thread->data)
-		status = sluice_data_open(thread->plugin->options.data_file, SLUICE_DATA_READ_ONLY,
-		                          &thread->data, error);
-	*data = thread->data;
-	return status;
+	bool open = store_thread_data(call->thread, error);
+	*data = call->thread->data;
+	return open ? SLUICE_OK : error->code;
 }
 
 void call_in_force(const struct command_call *call)
