@@ -34,7 +34,9 @@ struct data_message {
 struct data_request {
 	struct data_message message;
 	char queue[SLUICE_NAME_MAX + 1];
-	uint64_t after;
+	char dead_letter[SLUICE_NAME_MAX +
+	                 1]; /* ATTACH: whose dead letters stop groups; "" = none */
+	uint64_t after;      /* LOAD */
 };
 
 /* The files are open. The journal's appending side is the broker's thread's from here on, until the
@@ -46,6 +48,7 @@ struct data_opened {
 };
 
 enum data_rows_kind {
+	ROWS_DEAD,     /* groups that dead letters stop: before ATTACHED */
 	ROWS_ATTACHED, /* `held` ones, and the counts */
 	ROWS_LOADED,
 	ROWS_DUE,  /* of any queues */

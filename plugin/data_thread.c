@@ -231,6 +231,22 @@ static void end_rows(struct data_thread *thread, struct gathering *gathering,
 	emit(thread, &gathering->rows->message);
 }
 
+/* The groups that stand still. */
+static enum sluice_status tell_dead(struct data_thread *thread, const struct data_request *request,
+                                    struct sluice_error *error)
+{
+	struct gathering gathering;
+	if (request->dead_letter[0] == '\0')
+		return SLUICE_OK;
+	if (!begin_rows(&gathering, ROWS_DEAD, request->queue))
+		return sluice_out_of_memory(error);
+	enum sluice_status status =
+	        sluice_data_dead_groups(thread->data, sluice_str(request->dead_letter),
+	                                sluice_str(request->queue), gather, &gathering, error);
+	end_rows(thread, &gathering, status, error);
+	return status;
+}
+
 static void attach(struct data_thread *thread, const struct data_request *request)
 {
 	struct gathering gathering;
@@ -240,6 +256,8 @@ static void attach(struct data_thread *thread, const struct data_request *reques
 	if (!begin_rows(&gathering, ROWS_ATTACHED, request->queue))
 		return;
 	enum sluice_status status = carry_all(thread, &error);
+	if (status == SLUICE_OK)
+		status = tell_dead(thread, request, &error);
 	if (status == SLUICE_OK)
 		status = sluice_data_count(thread->data, queue, &counts, &error);
 	if (status == SLUICE_OK)
@@ -508,18 +526,17 @@ static enum rest rests(struct data_thread *thread)
 	return atomic_load_explicit(&thread->rest, memory_order_relaxed);
 }
 
-bool data_thread_ask(struct data_thread *thread, enum data_message_kind kind, const char *queue,
-                     uint64_t after)
+bool data_thread_ask(struct data_thread *thread, const struct data_request *wanted)
 {
 	struct data_request *request = malloc(sizeof *request);
 	if (!request)
 		return false;
-	request->message.kind = kind;
-	request->after = after;
-	snprintf(request->queue, sizeof request->queue, "%s", queue);
+	*request = *wanted;
 	if (!thread->running) {
 		if (thread->open)
 			answer(thread, &request->message);
+		else
+			free(request);
 		return thread->open;
 	}
 	if (!ring_push(&thread->to_data, request)) {

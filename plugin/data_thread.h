@@ -49,8 +49,7 @@ void data_thread_destroy(struct data_thread *thread);
 /* --- the broker's thread --- */
 
 /* Asks for something. False when the ring is full or there is no memory. */
-bool data_thread_ask(struct data_thread *thread, enum data_message_kind kind, const char *queue,
-                     uint64_t after);
+bool data_thread_ask(struct data_thread *thread, const struct data_request *request);
 
 /* A frame was committed: wakes the thread if it sleeps. Costs a load. */
 void data_thread_written(struct data_thread *thread);

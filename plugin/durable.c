@@ -55,7 +55,9 @@ static bool write_records(void *arg, const struct sluice_record *records, size_t
 static bool ask_load(void *arg, struct queue *queue)
 {
 	struct plugin *plugin = arg;
-	return data_thread_ask(plugin->durable.thread, DATA_LOAD, queue->name, queue->loaded_to);
+	struct data_request request = { .message = { DATA_LOAD }, .after = queue->loaded_to };
+	memcpy(request.queue, queue->name, sizeof request.queue);
+	return data_thread_ask(plugin->durable.thread, &request);
 }
 
 int durable_refuse(struct plugin *plugin, const struct mosquitto_evt_message *message)
@@ -86,7 +88,12 @@ static void attach_all(struct plugin *plugin)
 		if (queue->attached || queue->attaching)
 			continue;
 		queue->attaching = true;
-		if (!data_thread_ask(durable->thread, DATA_ATTACH, queue->name, 0)) {
+		struct data_request request = { .message = { DATA_ATTACH } };
+		memcpy(request.queue, queue->name, sizeof request.queue);
+		if (queue->settings.group_stop)
+			memcpy(request.dead_letter, queue->settings.dead_letter,
+			       sizeof request.dead_letter);
+		if (!data_thread_ask(durable->thread, &request)) {
 			queue->attaching = false;
 			durable->attach = true;
 		}
@@ -116,6 +123,14 @@ static void attached(struct plugin *plugin, struct data_rows *rows)
 	while (next_row(rows, &record))
 		queue_restore(queue, &record);
 	queue_dispatch(queue);
+}
+
+static void dead(struct plugin *plugin, struct data_rows *rows)
+{
+	struct queue *queue = queues_find(&plugin->durable.queues, sluice_str(rows->queue));
+	struct sluice_record record;
+	while (queue && !queue->attached && rows->done && next_row(rows, &record))
+		queue_restore_dead(queue, record.group, record.attempts);
 }
 
 static void loaded(struct plugin *plugin, struct data_rows *rows)
@@ -175,7 +190,9 @@ static void take(void *arg, struct data_message *message)
 		         ((struct data_said *)message)->text);
 	} else if (message->kind == DATA_ROWS) {
 		struct data_rows *rows = (struct data_rows *)message;
-		if (rows->kind == ROWS_ATTACHED) {
+		if (rows->kind == ROWS_DEAD) {
+			dead(plugin, rows);
+		} else if (rows->kind == ROWS_ATTACHED) {
 			attached(plugin, rows);
 		} else if (rows->kind == ROWS_LOADED) {
 			loaded(plugin, rows);

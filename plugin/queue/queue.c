@@ -269,6 +269,14 @@ void queue_restore(struct queue *queue, const struct sluice_record *record)
 	message->offered = message->bare && record->attempts == 0;
 }
 
+void queue_restore_dead(struct queue *queue, struct sluice_str key, size_t count)
+{
+	/* Without memory it goes on. */
+	struct group *group = queue->settings.grouped ? groups_of(&queue->groups, key) : NULL;
+	if (group)
+		group->dead = count;
+}
+
 void queue_load_row(struct queue *queue, const struct sluice_record *record)
 {
 	if (record->id <= queue->purged_to || record->id <= queue->loaded_to)

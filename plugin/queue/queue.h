@@ -171,6 +171,8 @@ struct queue_holdings {
 };
 void queue_attach(struct queue *queue, const struct queue_holdings *holdings);
 void queue_restore(struct queue *queue, const struct sluice_record *record);
+/* Before those: a group that dead letters stop. */
+void queue_restore_dead(struct queue *queue, struct sluice_str group, size_t count);
 
 /* The answer to a load. `carried_to`: all ids up to there were looked at, when `complete`. */
 void queue_load_row(struct queue *queue, const struct sluice_record *record);

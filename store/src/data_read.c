@@ -107,6 +107,37 @@ enum sluice_status sluice_data_peek(struct sluice_data *data, struct sluice_str 
 	return read_queue(data, DATA_PEEK, queue, after, limit, 0, fn, arg, error);
 }
 
+enum sluice_status sluice_data_dead_groups(struct sluice_data *data, struct sluice_str queue,
+                                           struct sluice_str origin, sluice_data_row_fn fn,
+                                           void *arg, struct sluice_error *error)
+{
+	int rc;
+	enum sluice_status status = data_read_begin(data, error);
+	if (status != SLUICE_OK)
+		return status;
+	sqlite3_stmt *stmt = data_prepare(data, DATA_DEAD_GROUPS, &rc);
+	if (stmt) {
+		store_bind(stmt, 1, queue);
+		store_bind(stmt, 2, origin);
+		while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+			struct sluice_record row = { .kind = SLUICE_RECORD_ENQUEUE,
+				                     .queue = origin };
+			row.group.data = (const char *)sqlite3_column_text(stmt, 0);
+			row.group.len = (size_t)sqlite3_column_bytes(stmt, 0);
+			row.attempts = (uint32_t)sqlite3_column_int64(stmt, 1);
+			row.id = (uint64_t)sqlite3_column_int64(stmt, 2);
+			if (!row.group.data)
+				rc = SQLITE_NOMEM;
+			if (!row.group.data || !fn(arg, &row))
+				break;
+		}
+		sqlite3_reset(stmt);
+		if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+			rc = SQLITE_OK;
+	}
+	return data_read_end(data, rc, error);
+}
+
 enum sluice_status sluice_data_count(struct sluice_data *data, struct sluice_str queue,
                                      struct sluice_data_counts *counts, struct sluice_error *error)
 {

@@ -243,6 +243,27 @@ def test_a_group_keeps_its_order(broker):
     assert [message.json["n"] for message in client.take()] == [second[0].json["n"]]
 
 
+def test_a_group_that_stops_stands_still_until_its_dead_letter_is_dealt_with(broker):
+    broker.put_queue("dead")
+    broker.put_queue("jobs", group="$.order", group_on_dead="stop", max_receives=1, dead_letter="dead")
+    client = worker(broker, credit=10)
+    producer = broker.client()
+    for number in range(2):
+        producer.publish("queues/jobs/in", {"order": "a", "n": number})
+    (message,) = client.take()
+    nack(client, message)
+    assert client.take() == []
+    client.close()
+    broker.restart()
+    client = worker(broker, credit=10)
+    broker.client().publish("queues/jobs/in", {"order": "b", "n": 9})
+    assert [message.json["n"] for message in client.take()] == [9]
+    doctor = worker(broker, "dead")
+    (letter,) = doctor.take()
+    ack(doctor, letter)
+    assert client.wait_for(1)[0].json["n"] == 1
+
+
 def test_a_batch_comes_as_one_message(broker):
     broker.put_queue("jobs", batch={"max_events": 3, "max_wait_ms": 300})
     client = worker(broker, credit=10)

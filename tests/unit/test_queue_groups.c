@@ -135,6 +135,24 @@ static void test_a_group_that_stops_goes_on_when_its_dead_letter_is_dealt_with(v
 	assert_string_equal(world->sent[3].payload, "a2");
 }
 
+static void test_a_group_that_stopped_stands_still_over_a_restart(void **state)
+{
+	struct world *world = *state;
+	struct queue_settings settings = fifo;
+	settings.group_stop = true;
+	strcpy(settings.dead_letter, "dead");
+	numbers[0] = (struct queue_numbers){ 0 };
+	struct queue *queue =
+	        queues_put(&world->queues, sluice_str("jobs"), &settings, &numbers[0]);
+	queue_restore_dead(queue, SLUICE_STR("a"), 1);
+	world_attach(world, queue);
+	world_worker(queue, alice, 10);
+	world_enqueue(world, queue, "a2", "a", 0);
+	world_enqueue(world, queue, "b1", "b", 0);
+	assert_int_equal(world->sent_count, 1);
+	assert_string_equal(world->sent[0].payload, "b1");
+}
+
 static void test_purging_the_dead_letters_lets_groups_go_on(void **state)
 {
 	struct world *world = *state;
@@ -355,6 +373,7 @@ int main(void)
 		TEST(test_what_is_given_back_stays_the_first_of_its_group),
 		TEST(test_a_group_goes_on_behind_a_dead_letter),
 		TEST(test_a_group_that_stops_goes_on_when_its_dead_letter_is_dealt_with),
+		TEST(test_a_group_that_stopped_stands_still_over_a_restart),
 		TEST(test_purging_the_dead_letters_lets_groups_go_on),
 		TEST(test_purging_a_queue_takes_all_of_its_groups),
 		TEST(test_whatever_happens_nothing_is_lost),

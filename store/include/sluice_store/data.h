@@ -70,6 +70,12 @@ enum sluice_status sluice_data_ready(struct sluice_data *data, struct sluice_str
 enum sluice_status sluice_data_held(struct sluice_data *data, struct sluice_str queue,
                                     sluice_data_row_fn fn, void *arg, struct sluice_error *error);
 
+/* The groups of `origin` that have dead letters in a queue: rows have group, the first one's
+ * id, and how many there are in attempts. */
+enum sluice_status sluice_data_dead_groups(struct sluice_data *data, struct sluice_str queue,
+                                           struct sluice_str origin, sluice_data_row_fn fn,
+                                           void *arg, struct sluice_error *error);
+
 /* Any messages, for people: all states, in the order of ids, without changing anything. 0 = no limit. */
 enum sluice_status sluice_data_peek(struct sluice_data *data, struct sluice_str queue,
                                     uint64_t after, size_t limit, sluice_data_row_fn fn, void *arg,
