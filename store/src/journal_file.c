@@ -176,8 +176,11 @@ enum sluice_status journal_segment_renew(const struct sluice_journal *journal,
 	if (!journal_segment_sync(journal, segment, 0, JOURNAL_HEADER) ||
 	    !journal_segment_sync(journal, segment, end, segment->bytes))
 		return journal_fault(journal, segment->name, "can't be written", error);
-	journal_segment_populate(segment);
-	return finish_part(journal, segment, error);
+	enum sluice_status status = finish_part(journal, segment, error);
+	/* It may have the name of a segment, and is none. */
+	if (status != SLUICE_OK)
+		(void)journal_segment_free(journal, segment);
+	return status;
 }
 
 void journal_segment_populate(const struct journal_segment *segment)

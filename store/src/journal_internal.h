@@ -122,6 +122,7 @@ struct sluice_journal {
 	size_t spare_count;
 	size_t target;         /* so many are to be ready */
 	bool reached;          /* they once were */
+	uint64_t populated;    /* ordinal up to which pages were made writable */
 	unsigned char *joined; /* a frame of several pieces; owned */
 	size_t joined_capacity;
 };
@@ -180,6 +181,9 @@ void journal_normalise(const struct sluice_journal *journal, uint64_t last,
  */
 bool journal_find(const struct sluice_journal *journal, uint64_t last, uint64_t limit,
                   struct journal_place *place, struct journal_found *found);
+/* Passes over the last pieces of a frame whose first ones are gone. */
+void journal_pass_rest(const struct sluice_journal *journal, uint64_t last,
+                       struct journal_place *place);
 /* Whether a frame was committed at the place, though it can't be read. */
 bool journal_broken_at(const struct sluice_journal *journal, struct journal_place place);
 /* Copies a found frame's bytes. */
@@ -227,8 +231,9 @@ void journal_segment_keep(const struct sluice_journal *journal, struct journal_s
 /* Writes the bytes between two offsets to the disk. False: errno says why not. */
 bool journal_segment_sync(const struct sluice_journal *journal,
                           const struct journal_segment *segment, size_t from, size_t to);
-/* Has the kernel make the pages writable now, so that the appending thread does not wait for it. A
- * kernel that can't (before 5.14) does it at the first write. */
+/* Has the kernel make the pages writable now, so that the appending thread does not wait for it:
+ * MAP_POPULATE only makes a shared page readable. A kernel that can't (before 5.14) does it at the
+ * first write. */
 void journal_segment_populate(const struct journal_segment *segment);
 
 /* --- journal_load.c: what an earlier process left --- */

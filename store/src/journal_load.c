@@ -394,6 +394,9 @@ static void find_end(const struct loading *loading, uint64_t carried)
 		journal->next = (struct journal_place){ 1, JOURNAL_HEADER };
 	} else {
 		struct journal_place place = journal_place_of(journal, last, begin);
+		/* Nobody knows what was carried over, and its end was part of a frame. */
+		if (begin > carried)
+			journal_pass_rest(journal, last, &place);
 		journal->next = place;
 		end = walk(loading, begin, &place);
 		set_end(loading, place);

@@ -53,20 +53,25 @@ static bool make_ready(struct sluice_journal *journal, enum sluice_status *statu
 	uint64_t ready = atomic_load_explicit(&journal->ready, memory_order_relaxed);
 	struct journal_segment segment;
 	*status = SLUICE_OK;
+	/* A number is spent even when it fails: a file may have it by then. */
 	if (journal->spare_count > 0) {
 		/* In place: after a failure it is a spare still, under the name that it has then. */
 		struct journal_segment *spare = &journal->spares[journal->spare_count - 1];
 		*status = journal_segment_renew(journal, spare, error);
-		if (*status != SLUICE_OK)
+		if (*status != SLUICE_OK) {
+			journal->next_number++;
 			return false;
+		}
 		segment = *spare;
 		journal->spare_count--;
 	} else {
 		if (!bounded(journal, journal->segment_bytes))
 			return false;
 		*status = journal_segment_make(journal, &segment, error);
-		if (*status != SLUICE_OK)
+		if (*status != SLUICE_OK) {
+			journal->next_number++;
 			return false;
+		}
 		count_bytes(journal, (int64_t)segment.bytes);
 	}
 	journal->next_previous = journal->next_number++;
@@ -82,15 +87,26 @@ static size_t segments_for(const struct sluice_journal *journal, uint64_t bytes)
 	return (size_t)((bytes + journal_payload(journal) - 1) / journal_payload(journal));
 }
 
-enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
-                                          struct sluice_error *error)
+/* Writable pages are dirty ones: the kernel writes them to the disk, and then they are not writable
+ * any more. So not all that are ready, but those that come next. */
+static void populate(struct sluice_journal *journal)
+{
+	enum { NEXT = 2 };
+	uint64_t current = atomic_load_explicit(&journal->current, memory_order_relaxed);
+	uint64_t ready = atomic_load_explicit(&journal->ready, memory_order_relaxed);
+	if (journal->populated < current)
+		journal->populated = current;
+	while (journal->populated < ready && journal->populated < current + NEXT)
+		journal_segment_populate(journal_slot(journal, ++journal->populated));
+}
+
+static enum sluice_status make_needed(struct sluice_journal *journal, struct sluice_error *error)
 {
 	uint64_t wanted = atomic_load_explicit(&journal->wanted, memory_order_relaxed);
 	size_t urgent = segments_for(journal, journal->kept_bytes) + 1;
 	size_t wished = segments_for(journal, wanted);
 	enum sluice_status status = SLUICE_OK;
 	bool one_more = true;
-	collect(journal);
 	for (;;) {
 		/* relaxed: for counting; it may move on meanwhile. */
 		size_t ready =
@@ -124,6 +140,15 @@ enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
 		if (!make_ready(journal, &status, error))
 			return status;
 	}
+}
+
+enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
+                                          struct sluice_error *error)
+{
+	collect(journal);
+	enum sluice_status status = make_needed(journal, error);
+	populate(journal);
+	return status;
 }
 
 bool journal_sync_range(const struct sluice_journal *journal, uint64_t first_ordinal,

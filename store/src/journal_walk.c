@@ -129,6 +129,26 @@ bool journal_broken_at(const struct sluice_journal *journal, struct journal_plac
 	       read_u64(piece + CHECK_AT) != 0;
 }
 
+void journal_pass_rest(const struct sluice_journal *journal, uint64_t last,
+                       struct journal_place *place)
+{
+	for (uint32_t left = 1; left > 0 && place->ordinal <= last;) {
+		const struct journal_segment *segment = journal_slot(journal, place->ordinal);
+		const unsigned char *piece = segment->map + place->offset;
+		if (place->offset != JOURNAL_HEADER || !journal_broken_at(journal, *place))
+			return;
+		uint32_t len = read_u32(piece + LEN_AT);
+		if (!(len & JOURNAL_MORE))
+			return;
+		len &= ~JOURNAL_MORE;
+		if (len > journal_usable(segment) - JOURNAL_HEADER - JOURNAL_PIECE)
+			return;
+		left = read_u32(piece + TOTAL_AT) - len;
+		place->offset = up_to_8(JOURNAL_HEADER + JOURNAL_PIECE + len);
+		journal_normalise(journal, last, place);
+	}
+}
+
 void journal_join(const struct sluice_journal *journal, const struct journal_found *found,
                   unsigned char *out)
 {

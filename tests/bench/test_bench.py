@@ -157,6 +157,15 @@ def test_the_durable_state_is_measured_beside_a_bare_table(programs, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_appending_is_measured_beside_a_copy(programs, tmp_path):
+    found = measure(programs / "journal", "--folder", tmp_path, "--rate", 5000, "--seconds", 0.2)
+    assert found["frames"] == 1000
+    for times in (found["append"], found["copy"]):
+        assert 0 < times["p50_us"] <= times["p99_us"] <= times["p999_us"] <= times["max_us"]
+    assert found["refused"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_threads_take_turns_with_one_alone(programs, tmp_path):
     generate(tmp_path, "sensor", "mixed", 100, "--events", 50)
     found = measure(programs / "threads", *in_folder(tmp_path), "--threads", 2, "--seconds", 0.2)

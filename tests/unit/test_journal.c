@@ -285,7 +285,7 @@ static void test_a_second_opening_is_refused_while_it_is_open(void **state)
 	assert_non_null(strstr(error.message, "open"));
 	pid_t child = fork();
 	if (child == 0)
-		_exit(sluice_journal_open(&here->options, NULL, NULL, &second, NULL));
+		_exit((int)sluice_journal_open(&here->options, NULL, NULL, &second, NULL));
 	int status;
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(WEXITSTATUS(status), SLUICE_ERR_BUSY);
