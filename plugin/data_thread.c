@@ -49,7 +49,7 @@ struct data_thread {
 	struct ring to_data, from_data;
 	int wake_fd;
 	atomic_bool stop;
-	_Atomic(enum rest) rest;
+	atomic_int rest;     /* enum rest */
 	uint64_t carried_to; /* the highest id of a record that was carried over */
 	int64_t retry_ms;    /* after an error: not before */
 	int64_t next_sync_ms;
@@ -434,16 +434,16 @@ static void rest(struct data_thread *thread, enum rest how, int64_t ms)
 	uint64_t count;
 	if (ms <= 0)
 		return;
-	/* Either they see that it rests, or it sees what they wrote: see rests(). */
-	atomic_store(&thread->rest, how);
-	atomic_thread_fence(memory_order_seq_cst);
+	/* Changes of one atomic have one order. If theirs (rests()) is before this one, this one sees what
+	 * they wrote before it; else theirs sees that it rests. */
+	atomic_exchange_explicit(&thread->rest, how, memory_order_acq_rel);
 	bool nothing = ring_empty(&thread->to_data) && !atomic_load(&thread->stop);
 	if (nothing && how == ASLEEP)
 		nothing = sluice_journal_end(thread->journal) <= sluice_data_position(thread->data);
 	if (nothing && poll(&wake, 1, (int)ms) > 0 &&
 	    read(thread->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
 		nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
-	atomic_store(&thread->rest, AWAKE);
+	atomic_store_explicit(&thread->rest, AWAKE, memory_order_release);
 }
 
 static void sync_journal(struct data_thread *thread, int64_t now_ms)
@@ -519,11 +519,10 @@ static void wake(struct data_thread *thread)
 	(void)written;
 }
 
-/* After something was written for it: the fence keeps that before this look. */
+/* After something was written for it; see rest(). */
 static enum rest rests(struct data_thread *thread)
 {
-	atomic_thread_fence(memory_order_seq_cst);
-	return atomic_load_explicit(&thread->rest, memory_order_relaxed);
+	return (enum rest)atomic_fetch_or_explicit(&thread->rest, 0, memory_order_acq_rel);
 }
 
 bool data_thread_ask(struct data_thread *thread, const struct data_request *wanted)

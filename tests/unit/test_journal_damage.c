@@ -38,7 +38,7 @@ static struct made make(struct place *here)
 /* A copy of the whole folder that each trial begins from. */
 static void shell(struct place *here, const char *format)
 {
-	char command[512];
+	char command[1024];
 	snprintf(command, sizeof(command), "cd %s && %s", here->folder, format);
 	assert_int_equal(system(command), 0);
 }
