@@ -102,6 +102,18 @@ int mosquitto_client_protocol(const struct mosquitto *client)
 	return mp_mqtt;
 }
 
+int mosquitto_client_protocol_version(const struct mosquitto *client)
+{
+	(void)client;
+	return 4;
+}
+
+bool mosquitto_client_clean_session(const struct mosquitto *client)
+{
+	(void)client;
+	return true;
+}
+
 void *mosquitto_client_certificate(const struct mosquitto *client)
 {
 	(void)client;

@@ -19,7 +19,8 @@ def test_the_cli_its_man_page_and_the_schemas_are_installed(installed):
     assert "usr/bin/sluice" in installed.files
     assert "usr/share/man/man1/sluice.1" in installed.files
     for kind in ("sql", "json"):
-        assert {f"usr/share/sluice/{kind}/{path.name}" for path in (REPOSITORY / "schemas" / kind).iterdir()} <= installed.files
+        paths = [path for path in (REPOSITORY / "schemas" / kind).rglob("*") if path.is_file()]
+        assert {f"usr/share/sluice/{path.relative_to(REPOSITORY / 'schemas')}" for path in paths} <= installed.files
 
 
 def test_nothing_else_is_installed(installed):
