@@ -19,8 +19,9 @@
 
 enum data_message_kind {
 	/* to the data thread */
-	DATA_ATTACH, /* all that is known of a queue: answered by ROWS */
-	DATA_LOAD,   /* the next ready messages: answered by ROWS */
+	DATA_ATTACH,   /* all that is known of a queue: answered by ROWS */
+	DATA_LOAD,     /* the next ready messages: answered by ROWS */
+	DATA_ARCHIVES, /* how long each archive keeps its events */
 	/* to the broker's thread */
 	DATA_OPENED,
 	DATA_ROWS,
@@ -37,6 +38,17 @@ struct data_request {
 	char dead_letter[SLUICE_NAME_MAX +
 	                 1]; /* ATTACH: whose dead letters stop groups; "" = none */
 	uint64_t after;      /* LOAD */
+};
+
+/* All archives that are in force. Of one that is not any more, the last word holds. */
+struct data_archives {
+	struct data_message message;
+	size_t count;
+	struct data_retention {
+		char bus[SLUICE_NAME_MAX + 1];
+		int64_t retention_ms;
+		uint64_t max_bytes; /* 0 = no bound */
+	} archives[];
 };
 
 /* The files are open. The journal's appending side is the broker's thread's from here on, until the

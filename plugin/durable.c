@@ -230,6 +230,7 @@ void durable_tick(struct plugin *plugin)
 	if (durable->attach)
 		attach_all(plugin);
 	fires_tick(plugin);
+	archive_tick(plugin);
 	if (durable->queues.now_ms >= durable->next_ms)
 		durable->next_ms = queues_tick(&durable->queues);
 	seen_tick(&durable->seen, durable->queues.real_ms);

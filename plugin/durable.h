@@ -7,6 +7,7 @@
 #ifndef SLUICE_PLUGIN_DURABLE_H
 #define SLUICE_PLUGIN_DURABLE_H
 
+#include "archive.h"
 #include "data_thread.h"
 #include "intake.h"
 #include "queue/queues.h"
@@ -23,6 +24,7 @@ struct durable {
 	struct intake intake;
 	struct data_numbers numbers;
 	struct seen seen;
+	struct archives archives;
 	struct sluice_buffer frame;
 	struct sluice_buffer scratch;
 	struct data_rows *rows; /* being handed in, as there is room for them */

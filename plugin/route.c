@@ -251,6 +251,8 @@ static void run(struct route *route)
 	}
 	if (route->matched)
 		counter_add(&plugin->metrics.matched, 1);
+	if (!route->over_limit && !route->no_memory)
+		archive_visits(route);
 	if (router->plan.count > 0 || plugin->durable.intake.count > 0 || route->over_limit ||
 	    route->no_memory)
 		send_all(route);

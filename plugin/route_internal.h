@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * What the files of a publish's way share: route.c (buses, rules), targets.c (what each target makes
- * of it), send.c (limits, the journal, the broker).
+ * of it), archive.c (which archives it enters), send.c (limits, the journal, the broker).
  */
 #ifndef SLUICE_PLUGIN_ROUTE_INTERNAL_H
 #define SLUICE_PLUGIN_ROUTE_INTERNAL_H
@@ -50,6 +50,15 @@ void target_failed(struct route *route, struct rule_entry *entry,
 /* Puts the event, as it is, among the rule's dead letters, if it has a queue for them. */
 void target_dead_letter(struct route *route, const struct sluice_rule *rule,
                         struct sluice_str target, const char *code, const char *reason);
+
+/* The event's properties, packed, for queues and archives, as it is for a target (NULL = none) that may
+ * transform it. Absent when out of memory. */
+struct sluice_str target_properties(struct route *route, const struct sluice_target *target);
+
+/* --- archive.c --- */
+
+/* Puts the event into the archives of the buses that it visits. */
+void archive_visits(struct route *route);
 
 /* --- send.c --- */
 

@@ -61,8 +61,8 @@ static void tell_no_memory(struct route *route)
 	counter_add(&plugin->metrics.failed, 1);
 	log_limited(&plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
 	            "out of memory: an event on %.200s is not delivered", route->message->topic);
-	/* It may have been for a queue: then the producer must not take it for safe. */
-	route->refused = plugin->durable.queues.first != NULL;
+	/* It may have been for a queue or an archive: then the producer must not take it for safe. */
+	route->refused = plugin->durable.queues.first || plugin->durable.archives.count > 0;
 }
 
 /* Nothing of the event is delivered; the rule at which it came to that gets it as a dead letter. */
@@ -81,6 +81,7 @@ static void tell_over_limit(struct route *route)
 	if (route->at)
 		target_dead_letter(route, route->at->rule, SLUICE_STR(""), "over-limit",
 		                   "past max_deliveries, max_delivery_bytes or max_bus_visits");
+	archive_visits(route);
 }
 
 void send_all(struct route *route)

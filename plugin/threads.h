@@ -84,6 +84,8 @@ struct rule_record {
 struct definition {
 	struct garbage garbage;
 	struct sluice_definition content;
+	/* Of a bus whose archive has a pattern: a matcher of its own, the broker's thread's. */
+	struct sluice_matcher *archive;
 };
 
 /* The head of a bus and of a queue. Lives from its first CHANGE until its GARBAGE. */
