@@ -69,7 +69,7 @@ void archive_visits(struct route *route)
 {
 	struct plugin *plugin = route->plugin;
 	const struct sluice_event *event = &route->event;
-	if (plugin->durable.archives.count == 0)
+	if (plugin->durable.archives.count == 0 || route->replay)
 		return;
 	for (size_t i = 0; i < route->router->visit_count && !route->no_memory; i++) {
 		const struct visit *visit = &route->router->visits[i];

@@ -40,6 +40,8 @@ static bool add(struct archived *archived, const struct packed_property *packed)
 		break;
 	case PACKED_USER_PROPERTY:
 		return add_user(archived, packed);
+	case PACKED_EXPIRY:
+		break; /* of what was put off; no event has it */
 	}
 	return true;
 }

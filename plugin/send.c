@@ -10,8 +10,9 @@ static bool complete(struct route *route)
 	struct plan *plan = &route->router->plan;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct delivery *delivery = &plan->deliveries[i];
-		if (!route->message->properties && delivery->target->properties == 0 &&
-		    delivery->target->expiry_s == 0 && !delivery->target->content_type.data)
+		if (!route->message->properties && !route->replay &&
+		    delivery->target->properties == 0 && delivery->target->expiry_s == 0 &&
+		    !delivery->target->content_type.data)
 			continue;
 		/* Once for all deliveries: on Mosquitto 2.0 each string that is read is copied. */
 		if (!delivery_properties_copied(delivery->target, &route->plugin->compat))
@@ -24,10 +25,11 @@ static bool complete(struct route *route)
 			.target = delivery->target,
 			.rule = delivery->entry->rule->name,
 			.topic = route->event.topic,
+			.replay = route_replay_name(route),
 		};
-		if (delivery->target->properties & SLUICE_ADD_ID)
+		if (route->replay || delivery->target->properties & SLUICE_ADD_ID)
 			properties.id = route_id(route);
-		if (delivery->target->properties & SLUICE_ADD_TIME)
+		if (route->replay || delivery->target->properties & SLUICE_ADD_TIME)
 			properties.time_ms = route_time(route);
 		if (!delivery_properties_make(&properties, &route->plugin->compat,
 		                              &delivery->properties))

@@ -28,9 +28,11 @@ struct sluice_str target_properties(struct route *route, const struct sluice_tar
 {
 	route_read_properties(route, EVENT_PROPERTIES);
 	if (target && target->transform)
-		return enqueue_properties(route->plugin, &route->event, target);
+		return enqueue_properties(route->plugin, &route->event, target,
+		                          route_replay_name(route));
 	if (!route->properties.data)
-		route->properties = enqueue_properties(route->plugin, &route->event, NULL);
+		route->properties = enqueue_properties(route->plugin, &route->event, NULL,
+		                                       route_replay_name(route));
 	return route->properties;
 }
 

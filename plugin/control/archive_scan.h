@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * What the commands that read archives share: which bus and which time they are about, and a walk through its events that ends in time.
+ * What the commands that read archives share: which bus and which time they are about, and a walk
+ * through its events that ends in time.
  */
 #ifndef SLUICE_PLUGIN_CONTROL_ARCHIVE_SCAN_H
 #define SLUICE_PLUGIN_CONTROL_ARCHIVE_SCAN_H
