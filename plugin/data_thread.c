@@ -154,17 +154,9 @@ enum sluice_status data_thread_carry(struct data_thread *thread, struct sluice_e
 
 /* --- rows --- */
 
-/* Rows on their way into a message: it grows as they come. */
-struct gathering {
-	struct data_rows *rows;
-	size_t capacity;
-	size_t count, limit, bytes, byte_limit;
-	bool no_memory;
-};
-
-static bool gather(void *arg, const struct sluice_record *record)
+bool data_gather(void *arg, const struct sluice_record *record)
 {
-	struct gathering *gathering = arg;
+	struct data_gathering *gathering = arg;
 	struct data_rows *rows = gathering->rows;
 	size_t size = sluice_record_size(record);
 	if (rows->len + size > gathering->capacity) {
@@ -183,9 +175,9 @@ static bool gather(void *arg, const struct sluice_record *record)
 	return true;
 }
 
-static bool begin_rows(struct gathering *gathering, enum data_rows_kind kind, const char *queue)
+bool data_begin_rows(struct data_gathering *gathering, enum data_rows_kind kind, const char *queue)
 {
-	*gathering = (struct gathering){ .capacity = ROWS_BYTES };
+	*gathering = (struct data_gathering){ .capacity = ROWS_BYTES };
 	gathering->rows = calloc(1, sizeof *gathering->rows + gathering->capacity);
 	if (!gathering->rows)
 		return false;
@@ -195,8 +187,8 @@ static bool begin_rows(struct gathering *gathering, enum data_rows_kind kind, co
 	return true;
 }
 
-static void end_rows(struct data_thread *thread, struct gathering *gathering,
-                     enum sluice_status status, struct sluice_error *error)
+void data_end_rows(struct data_thread *thread, struct data_gathering *gathering,
+                   enum sluice_status status, struct sluice_error *error)
 {
 	if (gathering->no_memory)
 		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
@@ -210,25 +202,25 @@ static void end_rows(struct data_thread *thread, struct gathering *gathering,
 static enum sluice_status tell_dead(struct data_thread *thread, const struct data_request *request,
                                     struct sluice_error *error)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	if (request->dead_letter[0] == '\0')
 		return SLUICE_OK;
-	if (!begin_rows(&gathering, ROWS_DEAD, request->queue))
+	if (!data_begin_rows(&gathering, ROWS_DEAD, request->queue))
 		return sluice_out_of_memory(error);
 	enum sluice_status status =
 	        sluice_data_dead_groups(thread->data, sluice_str(request->dead_letter),
-	                                sluice_str(request->queue), gather, &gathering, error);
-	end_rows(thread, &gathering, status, error);
+	                                sluice_str(request->queue), data_gather, &gathering, error);
+	data_end_rows(thread, &gathering, status, error);
 	return status;
 }
 
 static void attach(struct data_thread *thread, const struct data_request *request)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	struct sluice_data_counts counts = { 0 };
 	struct sluice_error error;
 	const struct sluice_str queue = sluice_str(request->queue);
-	if (!begin_rows(&gathering, ROWS_ATTACHED, request->queue))
+	if (!data_begin_rows(&gathering, ROWS_ATTACHED, request->queue))
 		return;
 	enum sluice_status status = data_thread_carry(thread, &error);
 	if (status == SLUICE_OK)
@@ -236,40 +228,41 @@ static void attach(struct data_thread *thread, const struct data_request *reques
 	if (status == SLUICE_OK)
 		status = sluice_data_count(thread->data, queue, &counts, &error);
 	if (status == SLUICE_OK)
-		status = sluice_data_held(thread->data, queue, gather, &gathering, &error);
+		status = sluice_data_held(thread->data, queue, data_gather, &gathering, &error);
 	gathering.rows->ready = counts.ready;
 	gathering.rows->parked = counts.parked;
 	gathering.rows->bytes = counts.bytes;
-	end_rows(thread, &gathering, status, &error);
+	data_end_rows(thread, &gathering, status, &error);
 }
 
 static void load(struct data_thread *thread, const struct data_request *request)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	struct sluice_error error;
-	if (!begin_rows(&gathering, ROWS_LOADED, request->queue))
+	if (!data_begin_rows(&gathering, ROWS_LOADED, request->queue))
 		return;
 	enum sluice_status status = data_thread_carry(thread, &error);
 	if (status == SLUICE_OK)
-		status =
-		        sluice_data_ready(thread->data, sluice_str(request->queue), request->after,
-		                          QUEUE_LOAD, QUEUE_LOAD_BYTES, gather, &gathering, &error);
+		status = sluice_data_ready(thread->data, sluice_str(request->queue), request->after,
+		                           QUEUE_LOAD, QUEUE_LOAD_BYTES, data_gather, &gathering,
+		                           &error);
 	/* Fewer than asked for, in number and in bytes, so that there are no more. */
 	gathering.rows->complete =
 	        gathering.count < QUEUE_LOAD && gathering.rows->len < QUEUE_LOAD_BYTES;
-	end_rows(thread, &gathering, status, &error);
+	data_end_rows(thread, &gathering, status, &error);
 }
 
 /* Hands in parked messages whose time has come. */
 static void due(struct data_thread *thread)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	struct sluice_error error;
 	int64_t now_ms = clock_real_ms();
-	if (sluice_data_next_due(thread->data) > now_ms || !begin_rows(&gathering, ROWS_DUE, ""))
+	if (sluice_data_next_due(thread->data) > now_ms ||
+	    !data_begin_rows(&gathering, ROWS_DUE, ""))
 		return;
 	enum sluice_status status =
-	        sluice_data_due(thread->data, now_ms, DUE_ROWS, gather, &gathering, &error);
+	        sluice_data_due(thread->data, now_ms, DUE_ROWS, data_gather, &gathering, &error);
 	if (gathering.no_memory) {
 		/* They are not parked any more: a broker that starts anew finds them. */
 		data_thread_say(thread, MOSQ_LOG_ERR,
@@ -280,7 +273,7 @@ static void due(struct data_thread *thread)
 		data_thread_note(thread, status, &error);
 		return;
 	}
-	end_rows(thread, &gathering, status, &error);
+	data_end_rows(thread, &gathering, status, &error);
 }
 
 /* --- opening --- */
@@ -298,26 +291,26 @@ static void damaged(void *arg, const char *message, const char *kept)
 /* In messages of some size: there may be a million. */
 struct telling {
 	struct data_thread *thread;
-	struct gathering gathering;
+	struct data_gathering gathering;
 };
 
 static bool gather_seen(void *arg, const struct sluice_record *record)
 {
 	struct telling *telling = arg;
-	if (!gather(&telling->gathering, record))
+	if (!data_gather(&telling->gathering, record))
 		return false;
 	if (telling->gathering.rows->len < SEEN_BYTES)
 		return true;
 	telling->gathering.rows->done = true;
 	data_thread_emit(telling->thread, &telling->gathering.rows->message);
-	telling->gathering.no_memory = !begin_rows(&telling->gathering, ROWS_SEEN, "");
+	telling->gathering.no_memory = !data_begin_rows(&telling->gathering, ROWS_SEEN, "");
 	return !telling->gathering.no_memory;
 }
 
 static enum sluice_status tell_seen(struct data_thread *thread, struct sluice_error *error)
 {
 	struct telling telling = { .thread = thread };
-	if (!begin_rows(&telling.gathering, ROWS_SEEN, ""))
+	if (!data_begin_rows(&telling.gathering, ROWS_SEEN, ""))
 		return sluice_out_of_memory(error);
 	enum sluice_status status =
 	        sluice_data_seen(thread->data, clock_real_ms(), gather_seen, &telling, error);
@@ -339,6 +332,8 @@ static enum sluice_status opened(struct data_thread *thread, struct sluice_error
 	enum sluice_status status = tell_seen(thread, error);
 	if (status == SLUICE_OK)
 		status = upkeep_read(thread, error);
+	if (status == SLUICE_OK)
+		status = replays_read(thread, error);
 	if (status != SLUICE_OK) {
 		free(opened);
 		return status;
@@ -404,7 +399,21 @@ static void answer(struct data_thread *thread, struct data_message *message)
 		load(thread, (struct data_request *)message);
 	else if (message->kind == DATA_ARCHIVES)
 		upkeep_told(thread, (const struct data_archives *)message);
+	else if (message->kind == DATA_REPLAY_ORDER)
+		replay_ordered(thread, (const struct data_replay_order *)message);
+	else if (message->kind == DATA_REPLAY_PROGRESS)
+		replay_progressed(thread, (const struct data_replay_progress *)message);
 	free(message);
+}
+
+/* When the thread is stopped: what was said of replays still counts. */
+static void last_word(struct data_thread *thread, struct data_message *message)
+{
+	bool replay = message->kind == DATA_REPLAY_ORDER || message->kind == DATA_REPLAY_PROGRESS;
+	if (replay && thread->open)
+		answer(thread, message);
+	else
+		free(message);
 }
 
 /* Rests until it is woken or the time is over. */
@@ -467,6 +476,8 @@ static void work(struct data_thread *thread)
 			due(thread);
 		if (status == SLUICE_OK)
 			status = upkeep(thread, now_ms, &error);
+		if (status == SLUICE_OK)
+			status = replays_send(thread, &error);
 		data_thread_note(thread, status, &error);
 	} else if (status != SLUICE_OK) {
 		data_thread_note(thread, status, &error);
@@ -604,7 +615,7 @@ void data_thread_destroy(struct data_thread *thread)
 			data_thread_carry(thread, &error); /* else the next start does */
 	}
 	while (thread->to_data.slots && (message = ring_pop(&thread->to_data)))
-		free(message);
+		last_word(thread, message);
 	while (thread->from_data.slots && (message = ring_pop(&thread->from_data)))
 		free(message);
 	sluice_journal_close(thread->journal);
@@ -612,6 +623,7 @@ void data_thread_destroy(struct data_thread *thread)
 	ring_finish(&thread->to_data);
 	ring_finish(&thread->from_data);
 	free(thread->retentions);
+	replays_free(thread);
 	if (thread->wake_fd >= 0)
 		close(thread->wake_fd);
 	free(thread);

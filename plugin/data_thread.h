@@ -24,6 +24,7 @@ struct data_numbers {
 	counter journal_bytes; /* of the files */
 	counter data_bytes;
 	counter batches;
+	counter replay_orders; /* that were carried out */
 };
 
 /* Until the thread is started its messages are given to `take` at once, which frees them. NULL when out

@@ -31,6 +31,7 @@ struct data_thread {
 	int64_t next_upkeep_ms;
 	struct data_retention *retentions; /* owned; what archives keep, as the files say */
 	size_t retention_count;
+	struct data_replay *replays; /* that run */
 };
 
 /* --- data_thread.c --- */
@@ -45,6 +46,31 @@ void data_thread_note(struct data_thread *thread, enum sluice_status status,
                       const struct sluice_error *error);
 /* Carries over everything that stands in the journal now. */
 enum sluice_status data_thread_carry(struct data_thread *thread, struct sluice_error *error);
+
+/* Rows on their way into a message: it grows as they come. */
+struct data_gathering {
+	struct data_rows *rows;
+	size_t capacity;
+	size_t count, limit, bytes, byte_limit;
+	bool no_memory;
+};
+
+bool data_begin_rows(struct data_gathering *gathering, enum data_rows_kind kind, const char *queue);
+/* Takes a struct data_gathering. */
+bool data_gather(void *arg, const struct sluice_record *record);
+/* Sends them, with how reading went. */
+void data_end_rows(struct data_thread *thread, struct data_gathering *gathering,
+                   enum sluice_status status, struct sluice_error *error);
+
+/* --- data_replay.c --- */
+
+/* Those that run; once the files are open. */
+enum sluice_status replays_read(struct data_thread *thread, struct sluice_error *error);
+void replays_free(struct data_thread *thread);
+void replay_ordered(struct data_thread *thread, const struct data_replay_order *order);
+void replay_progressed(struct data_thread *thread, const struct data_replay_progress *progress);
+/* Sends the pages that are wanted. */
+enum sluice_status replays_send(struct data_thread *thread, struct sluice_error *error);
 
 /* --- data_upkeep.c --- */
 

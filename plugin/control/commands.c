@@ -42,6 +42,11 @@ static const struct command *const commands[] = {
 	&command_search_archive,
 	&command_read_stream,
 	&command_test_rule_against_archive,
+	&command_start_replay,
+	&command_list_replays,
+	&command_pause_replay,
+	&command_resume_replay,
+	&command_cancel_replay,
 };
 
 const struct command *command_find(struct sluice_str name)
