@@ -176,7 +176,7 @@ def test_a_replay_goes_on_after_a_restart(plants, how):
 
 def test_many_events_come_in_order_over_all_pages(plants):
     fill(plants, 3000)
-    plants.put_queue("again")
+    plants.put_queue("again", max_in_flight=1000)
     plants.put_rule("all", {"n": [{"exists": True}]}, {"id": "q", "queue": "again"}, bus="plants")
     replay = ended(plants, ask(plants, "startReplay", bus="plants")["name"])
     assert (replay["total"], replay["done"], replay["matched"]) == (3000, 3000, 3000)
