@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "catalog.h"
+#include "dry_run.h"
 #include "verbs.h"
 
 static bool ignore_row(void *arg, const struct catalog_row *row)
@@ -47,10 +48,19 @@ static enum cli_exit exec_put(const struct cli *cli)
 	if (arguments_integer(cli->args, "if-revision", 0, INT64_MAX, SLUICE_STORE_ANY_REVISION,
 	                      &if_revision, &error) != SLUICE_OK)
 		return fail_usage(cli, "%s", error.message);
+	if (arguments_has(cli->args, "against") && !arguments_has(cli->args, "dry-run"))
+		return fail_usage(cli, "--against goes with --dry-run");
+	if (arguments_has(cli->args, "dry-run") && arguments_has(cli->args, "db"))
+		return fail_usage(cli, "--dry-run asks a broker, and goes without --db");
 	enum cli_exit code =
 	        rule_file_load_one(cli, cli->args->operands[0], catalog_kind(cli), &file);
 	if (code != CLI_OK)
 		return code;
+	if (arguments_has(cli->args, "dry-run")) {
+		code = dry_run(cli, file.items[0].text);
+		rule_file_finish(&file);
+		return code;
+	}
 	struct catalog *catalog;
 	code = catalog_open(cli, CATALOG_CHANGE | CATALOG_CREATE, &catalog);
 	if (code == CLI_OK) {
@@ -84,6 +94,14 @@ static const struct option put_options[] = {
 	{ 0 },
 };
 
+static const struct option rule_put_options[] = {
+	{ "if-revision", 0, "N", "only if it has this revision; 0: only if there is none", NULL },
+	{ "dry-run", 0, NULL, "put nothing: say what it would have matched in the archive", NULL },
+	{ "against", 0, "TIME", "with --dry-run: of the last so many hours or days (24h)",
+	  "1h 24h 7d" },
+	{ 0 },
+};
+
 const struct verb verb_rule_put = {
 	.noun = "rule",
 	.name = "put",
@@ -91,11 +109,13 @@ const struct verb verb_rule_put = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
-	.options = put_options,
+	.options = rule_put_options,
 	.completes = "@file",
 	.summary = "add a rule, or replace the one of that name",
 	.help = "FILE holds one rule as JSON; - is standard input. With --db the store is\n"
-	        "made when there is none.",
+	        "made when there is none. --dry-run counts the archived events of its bus that\n"
+	        "it would have matched, those of them that the rule in force matches, and what\n"
+	        "only that one does; 20 of them are shown.",
 	.exec = exec_put,
 };
 

@@ -13,6 +13,10 @@ extern const struct verb verb_rule_enable, verb_rule_disable, verb_rule_shadow;
 extern const struct verb verb_rule_import;
 extern const struct verb verb_rule_export;
 extern const struct verb verb_rule_diff;
+extern const struct verb verb_archive_list, verb_archive_stats, verb_archive_search;
+extern const struct verb verb_replay_start, verb_replay_list, verb_replay_cancel, verb_replay_pause,
+        verb_replay_resume;
+extern const struct verb verb_stream;
 extern const struct verb verb_match;
 extern const struct verb verb_explain;
 extern const struct verb verb_tap;

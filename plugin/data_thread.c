@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-#include "data_thread.h"
+#include "data_thread_internal.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,31 +32,9 @@ enum {
 	ROWS_BYTES = 4096, /* of a message of rows, at first */
 };
 
-/* What the appending thread may have to wake it from. */
-enum rest { AWAKE, NAPPING /* requests */, ASLEEP /* anything */ };
-
-struct data_thread {
-	struct sluice_data *data;
-	struct sluice_journal *journal;
-	struct data_numbers *numbers;
-	const struct options *options;
-	data_take_fn take;
-	void *arg;
-	bool running; /* there is a thread */
-	bool open;    /* the files are */
-	pthread_t thread;
-	struct ring to_data, from_data;
-	int wake_fd;
-	atomic_bool stop;
-	atomic_int rest;     /* enum rest */
-	uint64_t carried_to; /* the highest id of a record that was carried over */
-	int64_t retry_ms;    /* after an error: not before */
-	int64_t next_sync_ms;
-};
-
 /* --- to the broker's thread --- */
 
-static void emit(struct data_thread *thread, struct data_message *message)
+void data_thread_emit(struct data_thread *thread, struct data_message *message)
 {
 	if (!thread->running) {
 		thread->take(thread->arg, message);
@@ -72,10 +49,7 @@ static void emit(struct data_thread *thread, struct data_message *message)
 	}
 }
 
-static void say(struct data_thread *thread, int level, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static void say(struct data_thread *thread, int level, const char *format, ...)
+void data_thread_say(struct data_thread *thread, int level, const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -88,12 +62,12 @@ static void say(struct data_thread *thread, int level, const char *format, ...)
 	said->message.kind = DATA_SAID;
 	said->level = level;
 	memcpy(said->text, text, strlen(text) + 1);
-	emit(thread, &said->message);
+	data_thread_emit(thread, &said->message);
 }
 
 /* Says so when the state of the files changes. */
-static void note(struct data_thread *thread, enum sluice_status status,
-                 const struct sluice_error *error)
+void data_thread_note(struct data_thread *thread, enum sluice_status status,
+                      const struct sluice_error *error)
 {
 	enum sluice_status before = (enum sluice_status)counter_get(&thread->numbers->state);
 	counter_set(&thread->numbers->state, (uint64_t)status);
@@ -102,12 +76,13 @@ static void note(struct data_thread *thread, enum sluice_status status,
 	if (status == before)
 		return;
 	if (status == SLUICE_OK)
-		say(thread, MOSQ_LOG_NOTICE, "the durable state can be written again");
+		data_thread_say(thread, MOSQ_LOG_NOTICE, "the durable state can be written again");
 	else
-		say(thread, MOSQ_LOG_ERR,
-		    "the durable state can't be written; the journal keeps what comes while it has "
-		    "room: %s",
-		    error->message);
+		data_thread_say(thread, MOSQ_LOG_ERR,
+		                "the durable state can't be written; the journal keeps what comes "
+		                "while it has "
+		                "room: %s",
+		                error->message);
 }
 
 /* --- carrying over --- */
@@ -166,7 +141,7 @@ static enum sluice_status carry(struct data_thread *thread, uint64_t end, bool *
 }
 
 /* Everything that stands in the journal now. */
-static enum sluice_status carry_all(struct data_thread *thread, struct sluice_error *error)
+enum sluice_status data_thread_carry(struct data_thread *thread, struct sluice_error *error)
 {
 	uint64_t end = sluice_journal_end(thread->journal);
 	enum sluice_status status;
@@ -179,17 +154,9 @@ static enum sluice_status carry_all(struct data_thread *thread, struct sluice_er
 
 /* --- rows --- */
 
-/* Rows on their way into a message: it grows as they come. */
-struct gathering {
-	struct data_rows *rows;
-	size_t capacity;
-	size_t count, limit, bytes, byte_limit;
-	bool no_memory;
-};
-
-static bool gather(void *arg, const struct sluice_record *record)
+bool data_gather(void *arg, const struct sluice_record *record)
 {
-	struct gathering *gathering = arg;
+	struct data_gathering *gathering = arg;
 	struct data_rows *rows = gathering->rows;
 	size_t size = sluice_record_size(record);
 	if (rows->len + size > gathering->capacity) {
@@ -208,9 +175,9 @@ static bool gather(void *arg, const struct sluice_record *record)
 	return true;
 }
 
-static bool begin_rows(struct gathering *gathering, enum data_rows_kind kind, const char *queue)
+bool data_begin_rows(struct data_gathering *gathering, enum data_rows_kind kind, const char *queue)
 {
-	*gathering = (struct gathering){ .capacity = ROWS_BYTES };
+	*gathering = (struct data_gathering){ .capacity = ROWS_BYTES };
 	gathering->rows = calloc(1, sizeof *gathering->rows + gathering->capacity);
 	if (!gathering->rows)
 		return false;
@@ -220,91 +187,93 @@ static bool begin_rows(struct gathering *gathering, enum data_rows_kind kind, co
 	return true;
 }
 
-static void end_rows(struct data_thread *thread, struct gathering *gathering,
-                     enum sluice_status status, struct sluice_error *error)
+void data_end_rows(struct data_thread *thread, struct data_gathering *gathering,
+                   enum sluice_status status, struct sluice_error *error)
 {
 	if (gathering->no_memory)
 		status = sluice_error_set(error, SLUICE_ERR_NOMEM, SIZE_MAX, NULL, "out of memory");
 	gathering->rows->done = status == SLUICE_OK;
 	gathering->rows->carried_to = thread->carried_to;
-	note(thread, status, error);
-	emit(thread, &gathering->rows->message);
+	data_thread_note(thread, status, error);
+	data_thread_emit(thread, &gathering->rows->message);
 }
 
 /* The groups that stand still. */
 static enum sluice_status tell_dead(struct data_thread *thread, const struct data_request *request,
                                     struct sluice_error *error)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	if (request->dead_letter[0] == '\0')
 		return SLUICE_OK;
-	if (!begin_rows(&gathering, ROWS_DEAD, request->queue))
+	if (!data_begin_rows(&gathering, ROWS_DEAD, request->queue))
 		return sluice_out_of_memory(error);
 	enum sluice_status status =
 	        sluice_data_dead_groups(thread->data, sluice_str(request->dead_letter),
-	                                sluice_str(request->queue), gather, &gathering, error);
-	end_rows(thread, &gathering, status, error);
+	                                sluice_str(request->queue), data_gather, &gathering, error);
+	data_end_rows(thread, &gathering, status, error);
 	return status;
 }
 
 static void attach(struct data_thread *thread, const struct data_request *request)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	struct sluice_data_counts counts = { 0 };
 	struct sluice_error error;
 	const struct sluice_str queue = sluice_str(request->queue);
-	if (!begin_rows(&gathering, ROWS_ATTACHED, request->queue))
+	if (!data_begin_rows(&gathering, ROWS_ATTACHED, request->queue))
 		return;
-	enum sluice_status status = carry_all(thread, &error);
+	enum sluice_status status = data_thread_carry(thread, &error);
 	if (status == SLUICE_OK)
 		status = tell_dead(thread, request, &error);
 	if (status == SLUICE_OK)
 		status = sluice_data_count(thread->data, queue, &counts, &error);
 	if (status == SLUICE_OK)
-		status = sluice_data_held(thread->data, queue, gather, &gathering, &error);
+		status = sluice_data_held(thread->data, queue, data_gather, &gathering, &error);
 	gathering.rows->ready = counts.ready;
 	gathering.rows->parked = counts.parked;
 	gathering.rows->bytes = counts.bytes;
-	end_rows(thread, &gathering, status, &error);
+	data_end_rows(thread, &gathering, status, &error);
 }
 
 static void load(struct data_thread *thread, const struct data_request *request)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	struct sluice_error error;
-	if (!begin_rows(&gathering, ROWS_LOADED, request->queue))
+	if (!data_begin_rows(&gathering, ROWS_LOADED, request->queue))
 		return;
-	enum sluice_status status = carry_all(thread, &error);
+	enum sluice_status status = data_thread_carry(thread, &error);
 	if (status == SLUICE_OK)
-		status =
-		        sluice_data_ready(thread->data, sluice_str(request->queue), request->after,
-		                          QUEUE_LOAD, QUEUE_LOAD_BYTES, gather, &gathering, &error);
+		status = sluice_data_ready(thread->data, sluice_str(request->queue), request->after,
+		                           QUEUE_LOAD, QUEUE_LOAD_BYTES, data_gather, &gathering,
+		                           &error);
 	/* Fewer than asked for, in number and in bytes, so that there are no more. */
 	gathering.rows->complete =
 	        gathering.count < QUEUE_LOAD && gathering.rows->len < QUEUE_LOAD_BYTES;
-	end_rows(thread, &gathering, status, &error);
+	data_end_rows(thread, &gathering, status, &error);
 }
 
 /* Hands in parked messages whose time has come. */
 static void due(struct data_thread *thread)
 {
-	struct gathering gathering;
+	struct data_gathering gathering;
 	struct sluice_error error;
 	int64_t now_ms = clock_real_ms();
-	if (sluice_data_next_due(thread->data) > now_ms || !begin_rows(&gathering, ROWS_DUE, ""))
+	if (sluice_data_next_due(thread->data) > now_ms ||
+	    !data_begin_rows(&gathering, ROWS_DUE, ""))
 		return;
 	enum sluice_status status =
-	        sluice_data_due(thread->data, now_ms, DUE_ROWS, gather, &gathering, &error);
+	        sluice_data_due(thread->data, now_ms, DUE_ROWS, data_gather, &gathering, &error);
 	if (gathering.no_memory) {
 		/* They are not parked any more: a broker that starts anew finds them. */
-		say(thread, MOSQ_LOG_ERR, "out of memory: delayed messages wait for a restart");
+		data_thread_say(thread, MOSQ_LOG_ERR,
+		                "out of memory: delayed messages wait for a restart");
 	}
 	if (gathering.count == 0) {
 		free(gathering.rows);
-		note(thread, status, &error);
+		data_thread_note(thread, status, &error);
 		return;
 	}
-	end_rows(thread, &gathering, status, &error);
+	data_end_rows(thread, &gathering, status, &error);
 }
 
 /* --- opening --- */
@@ -312,36 +281,36 @@ static void due(struct data_thread *thread)
 static void damaged(void *arg, const char *message, const char *kept)
 {
 	if (kept)
-		say(arg, MOSQ_LOG_ERR,
-		    "the journal is damaged: %s; what could not be read is kept in %s", message,
-		    kept);
+		data_thread_say(arg, MOSQ_LOG_ERR,
+		                "the journal is damaged: %s; what could not be read is kept in %s",
+		                message, kept);
 	else
-		say(arg, MOSQ_LOG_ERR, "the journal is damaged: %s", message);
+		data_thread_say(arg, MOSQ_LOG_ERR, "the journal is damaged: %s", message);
 }
 
 /* In messages of some size: there may be a million. */
 struct telling {
 	struct data_thread *thread;
-	struct gathering gathering;
+	struct data_gathering gathering;
 };
 
 static bool gather_seen(void *arg, const struct sluice_record *record)
 {
 	struct telling *telling = arg;
-	if (!gather(&telling->gathering, record))
+	if (!data_gather(&telling->gathering, record))
 		return false;
 	if (telling->gathering.rows->len < SEEN_BYTES)
 		return true;
 	telling->gathering.rows->done = true;
-	emit(telling->thread, &telling->gathering.rows->message);
-	telling->gathering.no_memory = !begin_rows(&telling->gathering, ROWS_SEEN, "");
+	data_thread_emit(telling->thread, &telling->gathering.rows->message);
+	telling->gathering.no_memory = !data_begin_rows(&telling->gathering, ROWS_SEEN, "");
 	return !telling->gathering.no_memory;
 }
 
 static enum sluice_status tell_seen(struct data_thread *thread, struct sluice_error *error)
 {
 	struct telling telling = { .thread = thread };
-	if (!begin_rows(&telling.gathering, ROWS_SEEN, ""))
+	if (!data_begin_rows(&telling.gathering, ROWS_SEEN, ""))
 		return sluice_out_of_memory(error);
 	enum sluice_status status =
 	        sluice_data_seen(thread->data, clock_real_ms(), gather_seen, &telling, error);
@@ -349,7 +318,7 @@ static enum sluice_status tell_seen(struct data_thread *thread, struct sluice_er
 		status = sluice_out_of_memory(error);
 	if (telling.gathering.rows) {
 		telling.gathering.rows->done = status == SLUICE_OK;
-		emit(thread, &telling.gathering.rows->message);
+		data_thread_emit(thread, &telling.gathering.rows->message);
 	}
 	return status;
 }
@@ -361,13 +330,17 @@ static enum sluice_status opened(struct data_thread *thread, struct sluice_error
 		return sluice_out_of_memory(error);
 	thread->carried_to = sluice_data_last_id(thread->data, error);
 	enum sluice_status status = tell_seen(thread, error);
+	if (status == SLUICE_OK)
+		status = upkeep_read(thread, error);
+	if (status == SLUICE_OK)
+		status = replays_read(thread, error);
 	if (status != SLUICE_OK) {
 		free(opened);
 		return status;
 	}
 	*opened = (struct data_opened){ { DATA_OPENED }, thread->journal, thread->carried_to };
 	thread->open = true;
-	emit(thread, &opened->message);
+	data_thread_emit(thread, &opened->message);
 	return SLUICE_OK;
 }
 
@@ -390,7 +363,7 @@ static enum sluice_status open_both(struct data_thread *thread, struct sluice_er
 	if (status != SLUICE_OK)
 		return status;
 	sluice_journal_seek(thread->journal, sluice_data_position(thread->data));
-	status = carry_all(thread, error);
+	status = data_thread_carry(thread, error);
 	if (status == SLUICE_OK)
 		status = opened(thread, error);
 	return status;
@@ -424,7 +397,23 @@ static void answer(struct data_thread *thread, struct data_message *message)
 		attach(thread, (struct data_request *)message);
 	else if (message->kind == DATA_LOAD)
 		load(thread, (struct data_request *)message);
+	else if (message->kind == DATA_ARCHIVES)
+		upkeep_told(thread, (const struct data_archives *)message);
+	else if (message->kind == DATA_REPLAY_ORDER)
+		replay_ordered(thread, (const struct data_replay_order *)message);
+	else if (message->kind == DATA_REPLAY_PROGRESS)
+		replay_progressed(thread, (const struct data_replay_progress *)message);
 	free(message);
+}
+
+/* When the thread is stopped: what was said of replays still counts. */
+static void last_word(struct data_thread *thread, struct data_message *message)
+{
+	bool replay = message->kind == DATA_REPLAY_ORDER || message->kind == DATA_REPLAY_PROGRESS;
+	if (replay && thread->open)
+		answer(thread, message);
+	else
+		free(message);
 }
 
 /* Rests until it is woken or the time is over. */
@@ -454,7 +443,7 @@ static void sync_journal(struct data_thread *thread, int64_t now_ms)
 	thread->next_sync_ms = now_ms + thread->options->sync_ms;
 	enum sluice_status status = sluice_journal_sync(thread->journal, &error);
 	if (status != SLUICE_OK)
-		note(thread, status, &error);
+		data_thread_note(thread, status, &error);
 }
 
 static int64_t rest_ms(const struct data_thread *thread, int64_t now_ms)
@@ -466,6 +455,8 @@ static int64_t rest_ms(const struct data_thread *thread, int64_t now_ms)
 	if (thread->options->durability == SLUICE_DURABLE_BATCH &&
 	    thread->next_sync_ms - now_ms < ms)
 		ms = thread->next_sync_ms - now_ms;
+	if (thread->next_upkeep_ms - now_ms < ms)
+		ms = thread->next_upkeep_ms - now_ms;
 	return ms > 0 ? ms : 1;
 }
 
@@ -483,9 +474,13 @@ static void work(struct data_thread *thread)
 		status = carry(thread, UINT64_MAX, &any, &error);
 		if (status == SLUICE_OK)
 			due(thread);
-		note(thread, status, &error);
+		if (status == SLUICE_OK)
+			status = upkeep(thread, now_ms, &error);
+		if (status == SLUICE_OK)
+			status = replays_send(thread, &error);
+		data_thread_note(thread, status, &error);
 	} else if (status != SLUICE_OK) {
-		note(thread, status, &error);
+		data_thread_note(thread, status, &error);
 	}
 	update_numbers(thread);
 	if (!message)
@@ -502,7 +497,7 @@ static void *run(void *arg)
 			continue;
 		}
 		enum sluice_status status = open_files(thread, &error);
-		note(thread, status, &error);
+		data_thread_note(thread, status, &error);
 		for (int i = 0; i < RETRY_MS && status != SLUICE_OK &&
 		                !atomic_load_explicit(&thread->stop, memory_order_acquire);
 		     i += 10)
@@ -525,26 +520,30 @@ static enum rest rests(struct data_thread *thread)
 	return (enum rest)atomic_fetch_or_explicit(&thread->rest, 0, memory_order_acq_rel);
 }
 
+bool data_thread_send(struct data_thread *thread, struct data_message *message)
+{
+	if (!thread->running) {
+		if (thread->open)
+			answer(thread, message);
+		return thread->open;
+	}
+	if (!ring_push(&thread->to_data, message))
+		return false;
+	if (rests(thread) != AWAKE)
+		wake(thread);
+	return true;
+}
+
 bool data_thread_ask(struct data_thread *thread, const struct data_request *wanted)
 {
 	struct data_request *request = malloc(sizeof *request);
 	if (!request)
 		return false;
 	*request = *wanted;
-	if (!thread->running) {
-		if (thread->open)
-			answer(thread, &request->message);
-		else
-			free(request);
-		return thread->open;
-	}
-	if (!ring_push(&thread->to_data, request)) {
-		free(request);
-		return false;
-	}
-	if (rests(thread) != AWAKE)
-		wake(thread);
-	return true;
+	if (data_thread_send(thread, &request->message))
+		return true;
+	free(request);
+	return false;
 }
 
 void data_thread_written(struct data_thread *thread)
@@ -612,16 +611,18 @@ void data_thread_destroy(struct data_thread *thread)
 		wake(thread);
 		pthread_join(thread->thread, NULL);
 		if (thread->open)
-			carry_all(thread, &error); /* else the next start does */
+			data_thread_carry(thread, &error); /* else the next start does */
 	}
 	while (thread->to_data.slots && (message = ring_pop(&thread->to_data)))
-		free(message);
+		last_word(thread, message);
 	while (thread->from_data.slots && (message = ring_pop(&thread->from_data)))
 		free(message);
 	sluice_journal_close(thread->journal);
 	sluice_data_close(thread->data);
 	ring_finish(&thread->to_data);
 	ring_finish(&thread->from_data);
+	free(thread->retentions);
+	replays_free(thread);
 	if (thread->wake_fd >= 0)
 		close(thread->wake_fd);
 	free(thread);

@@ -24,6 +24,7 @@ struct data_numbers {
 	counter journal_bytes; /* of the files */
 	counter data_bytes;
 	counter batches;
+	counter replay_orders; /* that were carried out */
 };
 
 /* Until the thread is started its messages are given to `take` at once, which frees them. NULL when out
@@ -48,6 +49,8 @@ void data_thread_destroy(struct data_thread *thread);
 
 /* --- the broker's thread --- */
 
+/* Sends it a message, which is the thread's then. False when the ring is full. */
+bool data_thread_send(struct data_thread *thread, struct data_message *message);
 /* Asks for something. False when the ring is full or there is no memory. */
 bool data_thread_ask(struct data_thread *thread, const struct data_request *request);
 

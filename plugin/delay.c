@@ -14,13 +14,14 @@ static bool pack(struct route *route, const struct delayed *delayed, struct slui
 	route_read_properties(route, EVENT_PROPERTIES);
 	sluice_buffer_reset(out);
 	properties_pack(&route->event, target->transform != NULL, target->content_type, out);
+	properties_pack_user(SLUICE_STR("sluice-replay"), route_replay_name(route), out);
 	if (target->properties & SLUICE_ADD_RULE)
 		properties_pack_user(SLUICE_STR("sluice-rule"), vars->rule, out);
 	if (target->properties & SLUICE_ADD_TOPIC)
 		properties_pack_user(SLUICE_STR("sluice-topic"), route->event.topic, out);
-	if (target->properties & SLUICE_ADD_ID)
+	if (route->replay || target->properties & SLUICE_ADD_ID)
 		properties_pack_user(SLUICE_STR("sluice-id"), vars->id, out);
-	if (target->properties & SLUICE_ADD_TIME)
+	if (route->replay || target->properties & SLUICE_ADD_TIME)
 		properties_pack_user(SLUICE_STR("sluice-time"),
 		                     sluice_str(sluice_time_format(vars->time_ms, time)), out);
 	if (target->expiry_s > 0)

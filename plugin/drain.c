@@ -87,6 +87,9 @@ void drain_apply(struct plugin *plugin, struct message *message)
 	case MESSAGE_FIRE:
 		fires_take(plugin, (struct fire_message *)message);
 		return;
+	case MESSAGE_REPLAY:
+		replays_order(plugin, ((struct replay_message *)message)->order);
+		break;
 	case MESSAGE_ANSWER:
 		keep_answer(plugin, (struct answer_message *)message);
 		return;

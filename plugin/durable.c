@@ -188,6 +188,8 @@ static void take(void *arg, struct data_message *message)
 	} else if (message->kind == DATA_SAID) {
 		log_line(((struct data_said *)message)->level, "%s",
 		         ((struct data_said *)message)->text);
+	} else if (message->kind == DATA_REPLAY_BEGUN) {
+		replays_begun(plugin, (const struct data_replay_begun *)message);
 	} else if (message->kind == DATA_ROWS) {
 		struct data_rows *rows = (struct data_rows *)message;
 		if (rows->kind == ROWS_DEAD) {
@@ -198,6 +200,9 @@ static void take(void *arg, struct data_message *message)
 			loaded(plugin, rows);
 		} else if (rows->kind == ROWS_SEEN) {
 			seen(plugin, rows);
+		} else if (rows->kind == ROWS_REPLAY) {
+			replays_page(plugin, rows);
+			return;
 		} else if (rows->done && !hand_in(plugin, rows)) {
 			durable->rows = rows; /* nothing else is taken until it is in */
 			return;
@@ -230,6 +235,8 @@ void durable_tick(struct plugin *plugin)
 	if (durable->attach)
 		attach_all(plugin);
 	fires_tick(plugin);
+	archive_tick(plugin);
+	replays_tick(plugin);
 	if (durable->queues.now_ms >= durable->next_ms)
 		durable->next_ms = queues_tick(&durable->queues);
 	seen_tick(&durable->seen, durable->queues.real_ms);
@@ -240,7 +247,7 @@ bool durable_pending(const struct plugin *plugin)
 	const struct durable *durable = &plugin->durable;
 	if (!durable->thread)
 		return false;
-	if (durable->rows || !durable_settled(plugin) ||
+	if (durable->rows || !durable_settled(plugin) || replays_pending(plugin) ||
 	    durable->next_ms <= durable->queues.now_ms + TICK_SOON_MS)
 		return true;
 	for (const struct queue *queue = durable->queues.first; queue; queue = queue->next) {
@@ -255,7 +262,7 @@ bool durable_settled(const struct plugin *plugin)
 	const struct durable *durable = &plugin->durable;
 	if (!durable->thread || counter_get(&durable->numbers.state) != SLUICE_OK)
 		return true;
-	if (!durable->journal || durable->attach)
+	if (!durable->journal || durable->attach || !replays_settled(plugin))
 		return false;
 	for (const struct queue *queue = durable->queues.first; queue; queue = queue->next) {
 		if (queue->attaching)
@@ -276,6 +283,7 @@ void durable_init(struct plugin *plugin)
 void durable_finish(struct plugin *plugin)
 {
 	struct durable *durable = &plugin->durable;
+	replays_finish(plugin);
 	/* Only now nothing is appended any more. */
 	durable->journal = NULL;
 	data_thread_destroy(durable->thread);

@@ -7,10 +7,13 @@
 #ifndef SLUICE_PLUGIN_DURABLE_H
 #define SLUICE_PLUGIN_DURABLE_H
 
+#include "archive.h"
+#include "archived.h"
 #include "data_thread.h"
 #include "intake.h"
 #include "queue/queues.h"
 #include "queue/seen.h"
+#include "replay.h"
 
 struct plugin;
 struct mosquitto_evt_message;
@@ -23,6 +26,10 @@ struct durable {
 	struct intake intake;
 	struct data_numbers numbers;
 	struct seen seen;
+	struct archives archives;
+	struct replays replays;
+	struct archived archived; /* the event that is replayed, and its topic */
+	struct sluice_buffer replay_topic;
 	struct sluice_buffer frame;
 	struct sluice_buffer scratch;
 	struct data_rows *rows; /* being handed in, as there is room for them */

@@ -98,7 +98,7 @@ enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *e
 }
 
 struct sluice_str enqueue_properties(struct plugin *plugin, const struct sluice_event *event,
-                                     const struct sluice_target *target)
+                                     const struct sluice_target *target, struct sluice_str replay)
 {
 	struct durable *durable = &plugin->durable;
 	bool transformed = target && target->transform;
@@ -106,6 +106,7 @@ struct sluice_str enqueue_properties(struct plugin *plugin, const struct sluice_
 	properties_pack(event, transformed,
 	                transformed ? target->content_type : (struct sluice_str){ 0 },
 	                &durable->scratch);
+	properties_pack_user(SLUICE_STR("sluice-replay"), replay, &durable->scratch);
 	if (durable->scratch.failed)
 		return (struct sluice_str){ 0 };
 	return intake_copy(&durable->intake, sluice_buffer_str(&durable->scratch));
@@ -126,7 +127,8 @@ bool enqueue_publish(struct plugin *plugin, struct queue *queue,
 		.vars = &vars,
 		.payload = event.payload,
 		.properties =
-		        done ? enqueue_properties(plugin, &event, NULL) : (struct sluice_str){ 0 },
+		        done ? enqueue_properties(plugin, &event, NULL, (struct sluice_str){ 0 })
+		             : (struct sluice_str){ 0 },
 	};
 	enum enqueue_result result = ENQUEUE_NO_MEMORY;
 	if (enqueue.properties.data)

@@ -40,10 +40,11 @@ struct enqueue {
 
 enum enqueue_result enqueue_event(struct plugin *plugin, const struct enqueue *enqueue);
 
-/* The event's properties, packed, for a target (NULL = none) that may transform it. Absent when out of
- * memory; lives until the intake is settled. */
+/* The event's properties, packed, for a target (NULL = none) that may transform it, with the name of
+ * the replay that it is of (absent = none). Absent when out of memory; lives until the intake is
+ * settled. */
 struct sluice_str enqueue_properties(struct plugin *plugin, const struct sluice_event *event,
-                                     const struct sluice_target *target);
+                                     const struct sluice_target *target, struct sluice_str replay);
 
 /* A publish to queues/NAME/in. False when there is no room, or no memory. */
 bool enqueue_publish(struct plugin *plugin, struct queue *queue,

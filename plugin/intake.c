@@ -83,7 +83,7 @@ void intake_settle(struct plugin *plugin)
 			continue;
 		queue_accept(intake->queues[i], &intake->records[i]);
 		queue_dispatch(intake->queues[i]);
+		plugin->durable.next_ms = 0; /* a lease may have begun */
 	}
-	plugin->durable.next_ms = 0; /* a lease may have begun */
 	reset(intake);
 }

@@ -195,9 +195,10 @@ static bool carry_over(const struct delivery_properties *delivery,
 {
 	const struct sluice_event *event = delivery->event;
 	const struct sluice_target *target = delivery->target;
-	if (!delivery->list)
+	bool replay = delivery->replay.data != NULL;
+	if (!delivery->list && !replay)
 		return true;
-	if (delivery_properties_copied(target, compat))
+	if (!replay && delivery_properties_copied(target, compat))
 		return compat->reader.copy_all(list, delivery->list) == MOSQ_ERR_SUCCESS;
 	if (event->payload_format >= 0 &&
 	    mosquitto_property_add_byte(list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR,
@@ -213,7 +214,7 @@ static bool carry_over(const struct delivery_properties *delivery,
 	            list, MQTT_PROP_CORRELATION_DATA, event->correlation_data.data,
 	            (uint16_t)event->correlation_data.len) != MOSQ_ERR_SUCCESS)
 		return false;
-	return add_user(list, event, target->properties != 0);
+	return add_user(list, event, replay || target->properties != 0);
 }
 
 static bool add_text(mosquitto_property **list, int identifier, const char *name,
@@ -247,14 +248,17 @@ bool delivery_properties_make(const struct delivery_properties *delivery,
 	bool done = carry_over(delivery, compat, list);
 	if (done && target->transform && target->content_type.data)
 		done = add_text(list, MQTT_PROP_CONTENT_TYPE, NULL, target->content_type);
+	const bool replay = delivery->replay.data != NULL;
+	if (done && replay)
+		done = add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-replay", delivery->replay);
 	if (done && (target->properties & SLUICE_ADD_RULE))
 		done = add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-rule", delivery->rule);
 	if (done && (target->properties & SLUICE_ADD_TOPIC))
 		done = add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-topic", delivery->topic);
-	if (done && (target->properties & SLUICE_ADD_ID))
+	if (done && (replay || target->properties & SLUICE_ADD_ID))
 		done = add_text(list, MQTT_PROP_USER_PROPERTY, "sluice-id",
 		                sluice_str(delivery->id));
-	if (done && (target->properties & SLUICE_ADD_TIME))
+	if (done && (replay || target->properties & SLUICE_ADD_TIME))
 		done = add_time(list, delivery->time_ms);
 	if (done && target->expiry_s > 0)
 		done = mosquitto_property_add_int32(list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL,

@@ -52,6 +52,9 @@ struct delivery_properties {
 	struct sluice_str topic; /* of the publish */
 	const char *id;          /* with SLUICE_ADD_ID */
 	int64_t time_ms;         /* with SLUICE_ADD_TIME */
+	/* Of the replay that it is of, which tells itself, id and time; absent = it is none. There is no
+	 * list then, and all comes from the event. */
+	struct sluice_str replay;
 };
 
 /* Whether a delivery to the target carries the publish's list as it is, by a copy of the broker's:

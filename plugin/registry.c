@@ -311,9 +311,23 @@ static void unlink_defined(struct registry *registry, struct defined *defined)
 
 static void free_definition(struct definition *definition)
 {
-	if (definition)
+	if (definition) {
 		sluice_definition_finish(&definition->content);
+		sluice_matcher_destroy(definition->archive);
+	}
 	free(definition);
+}
+
+/* What of the definition is matched with. False when out of memory. */
+static bool compile_archive(struct definition *definition, enum sluice_store_kind kind)
+{
+	const struct sluice_archive *archive =
+	        kind == SLUICE_STORE_BUS ? definition->content.bus->archive : NULL;
+	if (!archive || !archive->pattern)
+		return true;
+	definition->archive = sluice_matcher_create();
+	return definition->archive &&
+	       sluice_matcher_add(definition->archive, 1, archive->pattern, NULL) == SLUICE_OK;
 }
 
 static void emit_defined(const struct registry_sink *sink, struct change_defined_message *message,
@@ -361,12 +375,15 @@ static void defined_changed(struct registry *registry, enum sluice_store_kind ki
 	}
 	struct definition *definition = calloc(1, sizeof *definition);
 	struct change_defined_message *message = calloc(1, sizeof *message);
+	if (definition)
+		*definition = (struct definition){ { .kind = GARBAGE_DEFINITION }, parsed, NULL };
+	else
+		sluice_definition_finish(&parsed);
 	if (!defined)
 		defined = defined_record(registry, kind, row->name);
-	if (!definition || !message || !defined) {
-		free(definition);
+	if (!definition || !message || !defined || !compile_archive(definition, kind)) {
+		free_definition(definition);
 		free(message);
-		sluice_definition_finish(&parsed);
 		if (defined && !defined->current) {
 			/* Nobody would find it again: the next try makes another. */
 			unlink_defined(registry, defined);
@@ -376,7 +393,6 @@ static void defined_changed(struct registry *registry, enum sluice_store_kind ki
 		no_memory(registry, sink, kind, row, defined ? &defined->faulty : NULL);
 		return;
 	}
-	*definition = (struct definition){ { .kind = GARBAGE_DEFINITION }, parsed };
 	bool is_new = defined->current == NULL;
 	registry->defined_counts[kind] += is_new;
 	defined->current = definition;

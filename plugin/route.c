@@ -140,10 +140,26 @@ static void keep_sample(struct route *route, struct rule_record *record)
 	record->last_sample_ms = now_ms;
 }
 
+/* Whether a replay is for this rule. Those that its event comes to by way of another bus are. */
+static bool replay_takes(const struct route *route, const struct rule_entry *entry)
+{
+	const struct replayed *replay = route->replay;
+	char name[SLUICE_NAME_MAX + 3];
+	if (!replay->rules || entry->bus != replay->bus)
+		return true;
+	snprintf(name, sizeof name, " %s ", entry->record->name);
+	return strstr(replay->rules, name) != NULL;
+}
+
 static void rule_matched(struct route *route, struct rule_entry *entry)
 {
 	const struct sluice_rule *rule = entry->rule;
+	if (route->replay && !replay_takes(route, entry))
+		return;
 	route->matched = true;
+	/* Instead of to its targets, the event goes where the replay says. */
+	if (route->replay && route->replay->entry)
+		return;
 	route->at = entry;
 	counter_add(&entry->record->matched, 1);
 	counter_set(&entry->record->last_match_ms, (uint64_t)seen_time(route));
@@ -189,7 +205,7 @@ static void match_bus(struct route *route, const struct visit *visit)
 	struct router *router = route->router;
 	struct sluice_match match;
 	route->event.payload = visit->payload;
-	if (plugin->taps.count > 0)
+	if (plugin->taps.count > 0 && !route->replay)
 		taps_event(plugin, visit->bus, route->message->properties, &router->properties,
 		           &route->event);
 	if (sluice_matcher_count(visit->bus->matcher) == 0)
@@ -249,8 +265,14 @@ static void run(struct route *route)
 		struct visit visiting = router->visits[i];
 		match_bus(route, &visiting);
 	}
-	if (route->matched)
+	if (route->matched && !route->replay)
 		counter_add(&plugin->metrics.matched, 1);
+	if (route->matched && route->replay && route->replay->entry) {
+		route->event.payload = route->replay->event->payload;
+		target_apply(route, route->replay->entry, &route->replay->entry->rule->targets[0]);
+	}
+	if (!route->over_limit && !route->no_memory)
+		archive_visits(route);
 	if (router->plan.count > 0 || plugin->durable.intake.count > 0 || route->over_limit ||
 	    route->no_memory)
 		send_all(route);
@@ -312,6 +334,32 @@ bool route_fire(struct plugin *plugin, struct rule_entry *entry, int64_t time_ms
 	run(&route);
 	sluice_buffer_finish(&input);
 	return !route.refused && !route.no_memory;
+}
+
+enum route_replay_result route_replay(struct plugin *plugin, const struct replayed *replay)
+{
+	struct router *router = &plugin->router;
+	const struct sluice_event *event = replay->event;
+	struct mosquitto_evt_message message = { .topic = replay->topic,
+		                                 .qos = (uint8_t)event->qos };
+	struct route route = { .plugin = plugin,
+		               .router = router,
+		               .message = &message,
+		               .event = *event,
+		               .time_ms = replay->time_ms,
+		               .replay = replay };
+	snprintf(route.id, sizeof route.id, "%.*s", (int)replay->id.len, replay->id.data);
+	router->event_number++;
+	router->visit_count = 0;
+	/* To one topic, and of no rules in particular: all of it. */
+	if (replay->entry && !replay->rules)
+		route.matched = true;
+	else
+		route_visit(&route, replay->bus, event->payload, NULL);
+	run(&route);
+	if (route.refused || route.no_memory)
+		return REPLAY_LATER;
+	return route.matched ? REPLAY_MATCHED : REPLAY_UNMATCHED;
 }
 
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)

@@ -52,6 +52,28 @@ struct sluice_event route_event(const struct mosquitto_evt_message *message);
  */
 bool route_fire(struct plugin *plugin, struct rule_entry *entry, int64_t time_ms, bool note);
 
+/* An event of an archive that is routed again. */
+struct replayed {
+	struct sluice_str name;           /* of the replay */
+	const struct sluice_event *event; /* with its properties */
+	char *topic;                      /* the event's, NUL-terminated */
+	struct sluice_str id;
+	int64_t time_ms;
+	struct bus_record *bus;
+	const char *rules;        /* " a b ": those of the bus that it is for; NULL = all */
+	struct rule_entry *entry; /* whose one target it goes to, instead of the rules'; or NULL */
+};
+
+enum route_replay_result {
+	REPLAY_MATCHED,
+	REPLAY_UNMATCHED,
+	REPLAY_LATER, /* there is no room for it now, or no memory: nothing happened */
+};
+
+/* Routes it as a publish of now: but that it enters no archive, goes to no plain subscriber, is
+ * retained only where a target says so, and tells each whom it is delivered to what it is. */
+enum route_replay_result route_replay(struct plugin *plugin, const struct replayed *replay);
+
 /* Routes a publish; returns what the MESSAGE callback returns to the broker. */
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message);
 

@@ -10,8 +10,9 @@ static bool complete(struct route *route)
 	struct plan *plan = &route->router->plan;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct delivery *delivery = &plan->deliveries[i];
-		if (!route->message->properties && delivery->target->properties == 0 &&
-		    delivery->target->expiry_s == 0 && !delivery->target->content_type.data)
+		if (!route->message->properties && !route->replay &&
+		    delivery->target->properties == 0 && delivery->target->expiry_s == 0 &&
+		    !delivery->target->content_type.data)
 			continue;
 		/* Once for all deliveries: on Mosquitto 2.0 each string that is read is copied. */
 		if (!delivery_properties_copied(delivery->target, &route->plugin->compat))
@@ -24,10 +25,11 @@ static bool complete(struct route *route)
 			.target = delivery->target,
 			.rule = delivery->entry->rule->name,
 			.topic = route->event.topic,
+			.replay = route_replay_name(route),
 		};
-		if (delivery->target->properties & SLUICE_ADD_ID)
+		if (route->replay || delivery->target->properties & SLUICE_ADD_ID)
 			properties.id = route_id(route);
-		if (delivery->target->properties & SLUICE_ADD_TIME)
+		if (route->replay || delivery->target->properties & SLUICE_ADD_TIME)
 			properties.time_ms = route_time(route);
 		if (!delivery_properties_make(&properties, &route->plugin->compat,
 		                              &delivery->properties))
@@ -61,8 +63,8 @@ static void tell_no_memory(struct route *route)
 	counter_add(&plugin->metrics.failed, 1);
 	log_limited(&plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
 	            "out of memory: an event on %.200s is not delivered", route->message->topic);
-	/* It may have been for a queue: then the producer must not take it for safe. */
-	route->refused = plugin->durable.queues.first != NULL;
+	/* It may have been for a queue or an archive: then the producer must not take it for safe. */
+	route->refused = plugin->durable.queues.first || plugin->durable.archives.count > 0;
 }
 
 /* Nothing of the event is delivered; the rule at which it came to that gets it as a dead letter. */
@@ -81,6 +83,7 @@ static void tell_over_limit(struct route *route)
 	if (route->at)
 		target_dead_letter(route, route->at->rule, SLUICE_STR(""), "over-limit",
 		                   "past max_deliveries, max_delivery_bytes or max_bus_visits");
+	archive_visits(route);
 }
 
 void send_all(struct route *route)

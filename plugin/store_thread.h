@@ -26,7 +26,8 @@ struct store_thread {
 	struct registry registry;
 	struct tap *taps; /* that have not come back */
 	size_t tap_count;
-	uint64_t last_id; /* of taps, imports, exports */
+	int64_t last_replay_ms; /* in the name of the last replay */
+	uint64_t last_id;       /* of taps, imports, exports */
 	struct schedules schedules;
 	struct session *sessions; /* imports and exports under way; see control/session.h */
 	size_t session_count[2];  /* exports, imports */

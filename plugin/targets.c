@@ -24,14 +24,15 @@ static struct sluice_vars vars_of(struct route *route, const struct sluice_rule 
 	return vars;
 }
 
-/* For queues, once an event. Absent when out of memory. */
-static struct sluice_str packed_properties(struct route *route, const struct sluice_target *target)
+struct sluice_str target_properties(struct route *route, const struct sluice_target *target)
 {
 	route_read_properties(route, EVENT_PROPERTIES);
 	if (target && target->transform)
-		return enqueue_properties(route->plugin, &route->event, target);
+		return enqueue_properties(route->plugin, &route->event, target,
+		                          route_replay_name(route));
 	if (!route->properties.data)
-		route->properties = enqueue_properties(route->plugin, &route->event, NULL);
+		route->properties = enqueue_properties(route->plugin, &route->event, NULL,
+		                                       route_replay_name(route));
 	return route->properties;
 }
 
@@ -54,7 +55,7 @@ void target_dead_letter(struct route *route, const struct sluice_rule *rule,
 	const struct enqueue dead = { .queue = queue,
 		                      .vars = &vars,
 		                      .payload = route->event.payload,
-		                      .properties = packed_properties(route, NULL),
+		                      .properties = target_properties(route, NULL),
 		                      .error = intake_copy(&durable->intake,
 		                                           sluice_buffer_str(&text)) };
 	sluice_buffer_finish(&text);
@@ -239,7 +240,7 @@ static void enter_queue(struct route *route, struct rule_entry *entry,
 	struct enqueue entering = { .queue = queue,
 		                    .vars = vars,
 		                    .payload = route->event.payload,
-		                    .properties = packed_properties(route, target) };
+		                    .properties = target_properties(route, target) };
 	if (target->transform)
 		entering.payload = intake_copy(&durable->intake,
 		                               sluice_buffer_str(&route->router->transformed));

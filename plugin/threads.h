@@ -6,7 +6,8 @@
  *
  *	broker's thread                                      store's thread
  *	             ── REQUEST, TAPPED, GARBAGE ──>  to_store
- *	  to_broker  <── CHANGE_RULE, CHANGE_BUS, CHANGE_QUEUE, TAP_START, TAP_STOP, ANSWER, LOG ──
+ *	  to_broker  <── CHANGE_RULE, CHANGE_BUS, CHANGE_QUEUE, TAP_START, TAP_STOP, ANSWER, LOG,
+ *	                  QUEUE_ORDER, REPLAY ──
  *
  * Both rings keep order, so an answer is sent after the changes it tells of are in force. A
  * message is one malloc by the sender and one free by the receiver, with the pattern that it brings.
@@ -84,6 +85,8 @@ struct rule_record {
 struct definition {
 	struct garbage garbage;
 	struct sluice_definition content;
+	/* Of a bus whose archive has a pattern: a matcher of its own, the broker's thread's. */
+	struct sluice_matcher *archive;
 };
 
 /* The head of a bus and of a queue. Lives from its first CHANGE until its GARBAGE. */
@@ -174,6 +177,7 @@ enum message_kind {
 	MESSAGE_LOG,
 	MESSAGE_QUEUE_ORDER,
 	MESSAGE_FIRE,
+	MESSAGE_REPLAY,
 };
 
 struct message {
@@ -266,6 +270,12 @@ struct fire_message {
 	int64_t time_ms; /* for which it runs */
 	bool note;       /* it does not run: it is only noted that it is known from then on */
 	struct fire_message *next; /* the broker's thread only */
+};
+
+/* Something to be done to a replay, by the data thread: the receiver passes it on. */
+struct replay_message {
+	struct message message;
+	struct data_replay_order *order;
 };
 
 struct log_message {

@@ -92,6 +92,8 @@ void data_integer(struct sluice_buffer *data, const char *name, int64_t value);
 void data_bool(struct sluice_buffer *data, const char *name, bool value);
 /* Well-formed JSON as it is. */
 void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str json);
+/* Bytes as base64. */
+void data_base64(struct sluice_buffer *data, const char *name, struct sluice_str bytes);
 /* A row of the store: "rule":{…},"revision":…, and "error" when it is not in force as it stands. */
 void data_row(struct sluice_buffer *data, enum sluice_store_kind kind,
               const struct sluice_store_row *row);
@@ -103,6 +105,8 @@ extern const struct command command_put_rule, command_get_rule, command_list_rul
         command_explain, command_tap, command_untap, command_import_begin, command_import_part,
         command_import_commit, command_import_abort, command_export_begin, command_export_part,
         command_get_status, command_purge_queue, command_redrive_queue, command_get_queue_status,
-        command_peek_queue;
+        command_peek_queue, command_list_archives, command_search_archive, command_read_stream,
+        command_test_rule_against_archive, command_start_replay, command_list_replays,
+        command_pause_replay, command_resume_replay, command_cancel_replay;
 
 #endif

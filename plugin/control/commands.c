@@ -2,20 +2,51 @@
 /* The table of commands, and what they share. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "command.h"
+#include "sluice/base64.h"
 
 static const struct command *const commands[] = {
-	&command_put_rule,      &command_get_rule,         &command_list_rules,
-	&command_delete_rule,   &command_enable_rule,      &command_disable_rule,
-	&command_shadow_rule,   &command_put_bus,          &command_get_bus,
-	&command_list_buses,    &command_delete_bus,       &command_put_queue,
-	&command_get_queue,     &command_list_queues,      &command_delete_queue,
-	&command_test_pattern,  &command_explain,          &command_tap,
-	&command_untap,         &command_import_begin,     &command_import_part,
-	&command_import_commit, &command_import_abort,     &command_export_begin,
-	&command_export_part,   &command_get_status,       &command_purge_queue,
-	&command_redrive_queue, &command_get_queue_status, &command_peek_queue,
+	&command_put_rule,
+	&command_get_rule,
+	&command_list_rules,
+	&command_delete_rule,
+	&command_enable_rule,
+	&command_disable_rule,
+	&command_shadow_rule,
+	&command_put_bus,
+	&command_get_bus,
+	&command_list_buses,
+	&command_delete_bus,
+	&command_put_queue,
+	&command_get_queue,
+	&command_list_queues,
+	&command_delete_queue,
+	&command_test_pattern,
+	&command_explain,
+	&command_tap,
+	&command_untap,
+	&command_import_begin,
+	&command_import_part,
+	&command_import_commit,
+	&command_import_abort,
+	&command_export_begin,
+	&command_export_part,
+	&command_get_status,
+	&command_purge_queue,
+	&command_redrive_queue,
+	&command_get_queue_status,
+	&command_peek_queue,
+	&command_list_archives,
+	&command_search_archive,
+	&command_read_stream,
+	&command_test_rule_against_archive,
+	&command_start_replay,
+	&command_list_replays,
+	&command_pause_replay,
+	&command_resume_replay,
+	&command_cancel_replay,
 };
 
 const struct command *command_find(struct sluice_str name)
@@ -118,6 +149,22 @@ void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str js
 {
 	data_key(data, name);
 	sluice_buffer_append_str(data, json);
+}
+
+void data_base64(struct sluice_buffer *data, const char *name, struct sluice_str bytes)
+{
+	size_t len = sluice_base64_length(bytes.len);
+	char *text = malloc(len + 1);
+	data_key(data, name);
+	sluice_buffer_append(data, "\"", 1);
+	if (text) {
+		sluice_base64_encode(bytes, text);
+		sluice_buffer_append(data, text, len);
+	} else {
+		data->failed = true;
+	}
+	sluice_buffer_append(data, "\"", 1);
+	free(text);
 }
 
 void data_row(struct sluice_buffer *data, enum sluice_store_kind kind,

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "event.h"
 
-#include <stdlib.h>
-
-#include "sluice/base64.h"
 #include "text.h"
 
 struct sluice_str call_text(const struct sluice_json *json)
@@ -27,19 +24,6 @@ enum sluice_status call_event(const struct command_call *call, struct sluice_eve
 	return SLUICE_OK;
 }
 
-static void write_base64(struct sluice_buffer *out, struct sluice_str data)
-{
-	size_t len = sluice_base64_length(data.len);
-	char *text = malloc(len + 1);
-	if (text) {
-		sluice_base64_encode(data, text);
-		sluice_buffer_append(out, text, len);
-	} else {
-		out->failed = true;
-	}
-	free(text);
-}
-
 /* A payload that was cut may end within a character: up to three bytes are no fault then. */
 static bool is_text(struct sluice_str payload, bool cut)
 {
@@ -53,9 +37,6 @@ void data_payload(struct sluice_buffer *out, struct sluice_str payload, bool cut
 		payload.len = sluice_text_utf8_length(payload);
 		data_string(out, "payload", payload);
 	} else {
-		data_key(out, "payload_base64");
-		sluice_buffer_append(out, "\"", 1);
-		write_base64(out, payload);
-		sluice_buffer_append(out, "\"", 1);
+		data_base64(out, "payload_base64", payload);
 	}
 }
