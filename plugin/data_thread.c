@@ -21,6 +21,7 @@ enum {
 	TO_DATA = 4096,
 	FROM_DATA = 1024,
 	BATCH_BYTES = 8 * 1024 * 1024, /* of the journal in one transaction */
+	PREPARE_BYTES = 256 * 1024,    /* of the journal, between two looks at its segments */
 	/* After the first frame, so long for others: what comes and goes meanwhile never touches
 	 * SQLite. */
 	NAP_MS = 5,
@@ -77,6 +78,11 @@ void data_thread_note(struct data_thread *thread, enum sluice_status status,
 		return;
 	if (status == SLUICE_OK)
 		data_thread_say(thread, MOSQ_LOG_NOTICE, "the durable state can be written again");
+	else if (!thread->open)
+		data_thread_say(
+		        thread, MOSQ_LOG_ERR,
+		        "the durable state can't be opened, and what is for a queue is refused: %s",
+		        error->message);
 	else
 		data_thread_say(thread, MOSQ_LOG_ERR,
 		                "the durable state can't be written; the journal keeps what comes "
@@ -107,6 +113,32 @@ static enum sluice_status carry_frame(struct data_thread *thread,
 	return SLUICE_OK;
 }
 
+/* Frames of one transaction, up to `end` or the batch's size. */
+static enum sluice_status carry_frames(struct data_thread *thread, uint64_t end, uint64_t *position,
+                                       struct sluice_error *error)
+{
+	struct sluice_journal_frame frame;
+	uint64_t begun = *position, prepared = *position;
+	while (*position < end && *position - begun < BATCH_BYTES) {
+		uint64_t there = sluice_journal_end(thread->journal);
+		if (!sluice_journal_next(thread->journal, &frame)) {
+			/* Past what can't be read there may be nothing: it is not looked for again. */
+			thread->looked_to = there;
+			return SLUICE_OK;
+		}
+		enum sluice_status status = carry_frame(thread, &frame, error);
+		if (status != SLUICE_OK)
+			return status;
+		*position = frame.position;
+		/* A batch takes its time, and they write on: what fails is told by the next one. */
+		if (*position - prepared >= PREPARE_BYTES) {
+			sluice_journal_prepare(thread->journal, NULL);
+			prepared = *position;
+		}
+	}
+	return SLUICE_OK;
+}
+
 /*
  * Carries frames over, in one transaction, up to `end` or the batch's size. *any says whether there
  * were any. After an error the journal still has them.
@@ -114,23 +146,19 @@ static enum sluice_status carry_frame(struct data_thread *thread,
 static enum sluice_status carry(struct data_thread *thread, uint64_t end, bool *any,
                                 struct sluice_error *error)
 {
-	struct sluice_journal_frame frame;
 	uint64_t begun = sluice_data_position(thread->data);
 	uint64_t position = begun;
 	*any = false;
-	if (begun >= end)
+	if (begun >= end || sluice_journal_end(thread->journal) <= thread->looked_to)
 		return SLUICE_OK;
 	enum sluice_status status = sluice_data_begin(thread->data, error);
 	if (status != SLUICE_OK)
 		return status;
-	while (status == SLUICE_OK && position < end && position - begun < BATCH_BYTES &&
-	       sluice_journal_next(thread->journal, &frame)) {
-		status = carry_frame(thread, &frame, error);
-		position = frame.position;
-	}
+	status = carry_frames(thread, end, &position, error);
 	if (status == SLUICE_OK)
 		status = sluice_data_commit(thread->data, position, error);
 	if (status != SLUICE_OK) {
+		thread->looked_to = 0;
 		sluice_journal_seek(thread->journal, sluice_data_position(thread->data));
 		return status;
 	}
@@ -428,7 +456,8 @@ static void rest(struct data_thread *thread, enum rest how, int64_t ms)
 	atomic_exchange_explicit(&thread->rest, how, memory_order_acq_rel);
 	bool nothing = ring_empty(&thread->to_data) && !atomic_load(&thread->stop);
 	if (nothing && how == ASLEEP)
-		nothing = sluice_journal_end(thread->journal) <= sluice_data_position(thread->data);
+		nothing = sluice_journal_end(thread->journal) <= thread->looked_to ||
+		          clock_monotonic_ms() < thread->retry_ms;
 	if (nothing && poll(&wake, 1, (int)ms) > 0 &&
 	    read(thread->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
 		nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
@@ -460,27 +489,40 @@ static int64_t rest_ms(const struct data_thread *thread, int64_t now_ms)
 	return ms > 0 ? ms : 1;
 }
 
+/* What fails is not tried again at once: on a full disk each attempt writes as far as it gets. */
+static enum sluice_status prepare(struct data_thread *thread, int64_t now_ms,
+                                  struct sluice_error *error)
+{
+	if (now_ms < thread->prepare_again_ms)
+		return SLUICE_OK;
+	enum sluice_status status = sluice_journal_prepare(thread->journal, error);
+	if (status != SLUICE_OK)
+		thread->prepare_again_ms = now_ms + RETRY_MS;
+	return status;
+}
+
 static void work(struct data_thread *thread)
 {
-	struct sluice_error error;
-	enum sluice_status status = sluice_journal_prepare(thread->journal, &error);
+	struct sluice_error error, other;
 	int64_t now_ms = clock_monotonic_ms();
+	enum sluice_status status = prepare(thread, now_ms, &error);
 	bool any = false;
 	sync_journal(thread, now_ms);
 	struct data_message *message = ring_pop(&thread->to_data);
 	if (message)
 		answer(thread, message);
-	if (status == SLUICE_OK && now_ms >= thread->retry_ms) {
-		status = carry(thread, UINT64_MAX, &any, &error);
-		if (status == SLUICE_OK)
+	if (now_ms >= thread->retry_ms) {
+		/* Where there is no room for a segment there may be some in the data file, and what is
+		 * carried over frees a segment. */
+		enum sluice_status carried = carry(thread, UINT64_MAX, &any, &other);
+		if (carried == SLUICE_OK)
 			due(thread);
-		if (status == SLUICE_OK)
-			status = upkeep(thread, now_ms, &error);
-		if (status == SLUICE_OK)
-			status = replays_send(thread, &error);
-		data_thread_note(thread, status, &error);
-	} else if (status != SLUICE_OK) {
-		data_thread_note(thread, status, &error);
+		if (carried == SLUICE_OK)
+			carried = upkeep(thread, now_ms, &other);
+		if (carried == SLUICE_OK)
+			carried = replays_send(thread, &other);
+		data_thread_note(thread, carried != SLUICE_OK ? carried : status,
+		                 carried != SLUICE_OK ? &other : &error);
 	}
 	update_numbers(thread);
 	if (!message)
@@ -583,7 +625,9 @@ struct data_thread *data_thread_create(const struct options *options, struct dat
 enum sluice_status data_thread_open(struct data_thread *thread, struct sluice_error *error)
 {
 	enum sluice_status status = open_files(thread, error);
-	counter_set(&thread->numbers->state, (uint64_t)status);
+	/* Else the caller says so, when it refuses to start. */
+	if (thread->options->continue_on_bad_store)
+		data_thread_note(thread, status, error);
 	return status;
 }
 

@@ -24,9 +24,11 @@ struct data_thread {
 	struct ring to_data, from_data;
 	int wake_fd;
 	atomic_bool stop;
-	atomic_int rest; /* enum rest */
+	atomic_int rest;     /* enum rest */
 	uint64_t carried_to; /* the highest id of a record that was carried over */
+	uint64_t looked_to;  /* nothing up to here in the journal is left to carry over */
 	int64_t retry_ms;    /* after an error: not before */
+	int64_t prepare_again_ms;
 	int64_t next_sync_ms;
 	int64_t next_upkeep_ms;
 	struct data_retention *retentions; /* owned; what archives keep, as the files say */

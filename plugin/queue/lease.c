@@ -98,6 +98,13 @@ static size_t batch_size(const struct queue *queue, const struct worker *worker,
 
 enum { BATCH_MAX = 1000 };
 
+/* Who waits is served when there is room again, or memory, though nothing else happens. */
+static bool failed(struct queue *queue)
+{
+	queue->deliver_again_ms = queue->all->now_ms + QUEUE_RETRY_MS;
+	return false;
+}
+
 /* Delivers the next message or batch. False when nothing more can be done now. */
 static bool deliver_next(struct queue *queue)
 {
@@ -109,8 +116,10 @@ static bool deliver_next(struct queue *queue)
 	size_t most = batch_size(queue, worker, bare);
 	struct queued *messages[BATCH_MAX];
 	unsigned char secret[SLUICE_RECEIPT_BYTES];
-	if (most == 0 || !receipt_draw(&all->receipts, secret))
+	if (most == 0)
 		return false;
+	if (!receipt_draw(&all->receipts, secret))
+		return failed(queue);
 	bool batch = (worker && worker->batch > 0) || queue->settings.batch_events > 0;
 	size_t count = 0, bytes = 0;
 	while (count < most && count < BATCH_MAX && queue->ready.count > 0) {
@@ -123,7 +132,7 @@ static bool deliver_next(struct queue *queue)
 		messages[count++] = message;
 	}
 	if (count == 0)
-		return false;
+		return failed(queue);
 	struct receipt receipt = { .id = messages[0]->record.id, .batch = batch };
 	char text[RECEIPT_TEXT_SIZE];
 	memcpy(receipt.secret, secret, sizeof secret);
@@ -138,22 +147,26 @@ static bool deliver_next(struct queue *queue)
 	if (!all->io.deliver(all->io.arg, &delivery)) {
 		for (size_t i = 0; i < count; i++)
 			queue_ready_again(queue, messages[i]);
-		return false;
+		return failed(queue);
 	}
 	if (bare == BARE_OFFER)
 		offered(&queue->bare, all->now_ms);
 	return true;
 }
 
+/* Whether the memory runs low while there is more on the disk. */
+static bool wants_load(const struct queue *queue)
+{
+	size_t window = queue->settings.grouped ? QUEUE_WINDOW_GROUPED : QUEUE_WINDOW;
+	return queue->more && !queue->loading && queue->attached &&
+	       queue->window <= window - QUEUE_LOAD &&
+	       (queue->window == 0 || queue->window_bytes <= QUEUE_WINDOW_BYTES - QUEUE_LOAD_BYTES);
+}
+
 static void load(struct queue *queue)
 {
 	const struct queues *all = queue->all;
-	if (!queue->more || queue->loading || !queue->attached ||
-	    all->now_ms < queue->load_again_ms)
-		return;
-	size_t window = queue->settings.grouped ? QUEUE_WINDOW_GROUPED : QUEUE_WINDOW;
-	if (queue->window > window - QUEUE_LOAD ||
-	    (queue->window > 0 && queue->window_bytes > QUEUE_WINDOW_BYTES - QUEUE_LOAD_BYTES))
+	if (!wants_load(queue) || all->now_ms < queue->load_again_ms)
 		return;
 	queue->loading = true; /* before it is asked: the answer may be there at once */
 	if (!all->io.load(all->io.arg, queue)) {
@@ -165,6 +178,7 @@ static void load(struct queue *queue)
 void queue_dispatch(struct queue *queue)
 {
 	size_t turn = 0;
+	queue->deliver_again_ms = INT64_MAX;
 	while (turn < QUEUE_TURN && queue->ready.count > 0 &&
 	       queue->leased < queue->settings.max_in_flight && deliver_next(queue))
 		turn++;
@@ -537,7 +551,9 @@ int64_t queue_next_ms(const struct queue *queue)
 		if (worker->end_ms < next_ms)
 			next_ms = worker->end_ms;
 	}
-	if (queue->more && !queue->loading && queue->load_again_ms < next_ms)
+	if (queue->deliver_again_ms < next_ms)
+		next_ms = queue->deliver_again_ms;
+	if (wants_load(queue) && queue->load_again_ms < next_ms)
 		next_ms = queue->load_again_ms;
 	if (queue->ready.count > 0 && !queue->workers && !queue->all->hears_subscribe &&
 	    queue->bare.next_offer_ms < next_ms)

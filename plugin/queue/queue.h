@@ -114,6 +114,7 @@ struct queue {
 	bool more;           /* there may be younger ones than loaded_to on the disk */
 	bool loading;
 	int64_t load_again_ms;    /* a load failed: not before */
+	int64_t deliver_again_ms; /* a delivery failed: then it is tried again; INT64_MAX = none did */
 	uint64_t purged_to;       /* what is older and still on its way from the disk is gone */
 	bool attached, attaching; /* what was on the disk at the beginning is known, is asked for */
 	/* Messages that came before that was known. */

@@ -82,6 +82,7 @@ struct queue *queues_put(struct queues *queues, struct sluice_str name,
 		memcpy(queue->name, name.data, name.len);
 		queue->all = queues;
 		queue->bare.heard_ms = INT64_MIN;
+		queue->deliver_again_ms = INT64_MAX;
 		struct queue **link = place(queues, name);
 		queue->next = *link;
 		*link = queue;

@@ -5,6 +5,8 @@
 
 #include "data_internal.h"
 
+enum { DATA_BUSY_TIMEOUT_MS = 100 };
+
 /*
  * NORMAL syncs the WAL before it is folded in, and not at each commit: what a power cut may take is
  * still in the journal, or was not promised. The WAL is folded in when it has 512 pages, 4 MB: often
@@ -42,6 +44,9 @@ static enum sluice_status open_file(struct sluice_data *data, unsigned flags,
 	if (status != SLUICE_OK)
 		return status;
 	int rc = configure(data, flags);
+	/* The journal waits for who holds the file, and must be cared for meanwhile. */
+	if (rc == SQLITE_OK && !(flags & SLUICE_DATA_READ_ONLY))
+		rc = sqlite3_busy_timeout(data->file.db, DATA_BUSY_TIMEOUT_MS);
 	if (rc == SQLITE_OK)
 		rc = read_progress(data, &data->position, &data->last_id);
 	data->committed_id = data->stored_id = data->last_id;

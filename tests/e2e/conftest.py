@@ -101,13 +101,22 @@ def certificates(workspace):
             for kind, suffix in (("certificate", "crt"), ("key", "key"))}
 
 
+def build_tool(workspace, name):
+    """A program of tools/, built."""
+    program = workspace / name
+    harness.run("gcc", "-std=c17", "-D_DEFAULT_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
+                harness.REPOSITORY / f"tests/e2e/tools/{name}.c", "-lmosquitto", "-lpthread")
+    return program
+
+
 @pytest.fixture(scope="session")
 def order_tool(workspace):
-    """The program of tools/order.c, built."""
-    program = workspace / "order"
-    harness.run("gcc", "-std=c17", "-D_DEFAULT_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
-                harness.REPOSITORY / "tests/e2e/tools/order.c", "-lmosquitto", "-lpthread")
-    return program
+    return build_tool(workspace, "order")
+
+
+@pytest.fixture(scope="session")
+def queue_load_tool(workspace):
+    return build_tool(workspace, "queue_load")
 
 
 @pytest.hookimpl(hookwrapper=True)

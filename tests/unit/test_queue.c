@@ -501,6 +501,35 @@ static void test_a_full_journal_delivers_nothing_and_takes_no_acknowledgement(vo
 	assert_int_equal(ack(queue, &world->sent[0]), QUEUE_DONE);
 }
 
+static void test_who_waits_while_the_journal_is_full_is_served_without_a_push(void **state)
+{
+	struct world *world = *state;
+	struct queue *queue = add(world, "jobs", &plain, 0);
+
+	world_enqueue(world, queue, "one", NULL, 0);
+	queue_tick(queue);
+	assert_int_equal(queue_next_ms(queue), INT64_MAX);
+	world->full = true;
+	world_worker(queue, alice, 1);
+	assert_int_equal(world->sent_count, 0);
+	assert_int_equal(queue_next_ms(queue), world->queues.now_ms + QUEUE_RETRY_MS);
+	world->full = false;
+	world_pass(world, QUEUE_RETRY_MS);
+	assert_int_equal(world->sent_count, 1);
+}
+
+static void test_a_queue_whose_consumer_is_away_asks_for_no_ticks(void **state)
+{
+	struct world *world = *state;
+	struct queue *queue = add(world, "jobs", &plain, 0);
+
+	for (size_t i = 0; i < QUEUE_WINDOW + 10; i++)
+		world_enqueue(world, queue, "one", NULL, 0);
+	queue_tick(queue);
+	assert_true(queue->more);
+	assert_int_equal(queue_next_ms(queue), INT64_MAX);
+}
+
 static void test_a_restart_keeps_leases_and_their_receipts(void **state)
 {
 	struct world *world = *state;
@@ -628,6 +657,8 @@ int main(void)
 		TEST(test_the_old_and_the_surplus_expire),
 		TEST(test_a_purge_leaves_nothing),
 		TEST(test_a_full_journal_delivers_nothing_and_takes_no_acknowledgement),
+		TEST(test_who_waits_while_the_journal_is_full_is_served_without_a_push),
+		TEST(test_a_queue_whose_consumer_is_away_asks_for_no_ticks),
 		TEST(test_a_restart_keeps_leases_and_their_receipts),
 		TEST(test_a_clock_that_was_set_back_holds_nothing_for_ever),
 		TEST(test_without_memory_messages_wait_on_the_disk),
