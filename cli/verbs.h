@@ -13,6 +13,7 @@ extern const struct verb verb_rule_enable, verb_rule_disable, verb_rule_shadow;
 extern const struct verb verb_rule_import;
 extern const struct verb verb_rule_export;
 extern const struct verb verb_rule_diff;
+extern const struct verb verb_queue_status, verb_queue_peek, verb_queue_purge, verb_queue_redrive;
 extern const struct verb verb_match;
 extern const struct verb verb_explain;
 extern const struct verb verb_tap;
