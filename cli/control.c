@@ -32,6 +32,14 @@ void answer_finish(struct answer *answer)
 	*answer = (struct answer){ 0 };
 }
 
+void answer_next(const struct answer *answer, char after[SLUICE_NAME_MAX + 1])
+{
+	const struct sluice_json *next = sluice_json_get(answer->data, "next");
+	bool more = next && next->string.data && next->string.len <= SLUICE_NAME_MAX;
+	snprintf(after, SLUICE_NAME_MAX + 1, "%.*s", more ? (int)next->string.len : 0,
+	         more ? next->string.data : "");
+}
+
 /* The response that carries our correlation data, or NULL: another's, or a late one. */
 static const struct sluice_json *find_response(const struct control *control,
                                                const struct sluice_json *root)
@@ -98,6 +106,15 @@ enum cli_exit control_open(const struct cli *cli, struct control **control,
 	}
 	*control = made;
 	return CLI_OK;
+}
+
+enum cli_exit control_start(const struct cli *cli, struct control **control)
+{
+	struct sluice_error error;
+	enum cli_exit code = control_open(cli, control, &error);
+	if (code == CLI_USAGE)
+		return fail_usage(cli, "%s", error.message);
+	return code == CLI_OK ? CLI_OK : fail(cli, code, NULL, &error);
 }
 
 void control_close(struct control *control)

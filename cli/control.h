@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "sluice/buffer.h"
 #include "sluice/json.h"
+#include "sluice/rule.h"
 
 struct control;
 
@@ -19,6 +20,8 @@ struct answer {
 	const struct sluice_json *data; /* an object */
 };
 void answer_finish(struct answer *answer);
+/* The name behind which the next page begins; "" when this was the last. */
+void answer_next(const struct answer *answer, char after[SLUICE_NAME_MAX + 1]);
 
 /*
  * A tapped event; see docs/control-api.md. `payload` is the whole message, valid during the call.
@@ -27,6 +30,8 @@ typedef void (*control_tap_fn)(void *arg, struct sluice_str payload);
 
 enum cli_exit control_open(const struct cli *cli, struct control **control,
                            struct sluice_error *error);
+/* The same; a failure is told. */
+enum cli_exit control_start(const struct cli *cli, struct control **control);
 /* NULL is allowed. */
 void control_close(struct control *control);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* sluice rule delete, sluice bus delete, sluice queue delete */
 #include "catalog.h"
+#include "queue_numbers.h"
 #include "verbs.h"
 
 static enum cli_exit exec_delete(const struct cli *cli)
@@ -30,8 +31,63 @@ static enum cli_exit exec_delete(const struct cli *cli)
 	return code;
 }
 
+/* Whether the queue may go, as far as its messages are concerned. */
+static enum cli_exit settle_messages(const struct cli *cli, struct control *control,
+                                     struct sluice_error *error)
+{
+	struct sluice_str name = sluice_str(cli->args->operands[0]);
+	struct queue_numbers numbers;
+	char text[48];
+	uint64_t count;
+	enum cli_exit code = queue_numbers_ask(control, name, &numbers, error);
+	if (code == CLI_NO)
+		return CLI_OK; /* not in force: whether it is there at all the deletion will tell */
+	if (code != CLI_OK || queue_holds(&numbers) == 0)
+		return code;
+	if (arguments_has(cli->args, "purge"))
+		return queue_purge(control, name, &count, error);
+	sluice_error_set(error, SLUICE_ERR_CONFLICT, SIZE_MAX, NULL,
+	                 "the queue holds %s: --purge deletes them, --keep-messages leaves them "
+	                 "for a queue of this name",
+	                 count_messages(queue_holds(&numbers), text));
+	return CLI_CONFLICT;
+}
+
+static enum cli_exit exec_queue_delete(const struct cli *cli)
+{
+	struct control *control;
+	struct sluice_error error;
+	bool purge = arguments_has(cli->args, "purge");
+	bool keep = arguments_has(cli->args, "keep-messages");
+	if (purge && keep)
+		return fail_usage(cli, "--purge and --keep-messages say two things");
+	if (purge && arguments_has(cli->args, "db"))
+		return fail_usage(cli, "--purge needs the broker: a store holds no messages");
+	/* They would be gone before the revision is looked at. */
+	if (purge && arguments_has(cli->args, "if-revision"))
+		return fail_usage(cli, "--purge does not go with --if-revision");
+	if (keep || arguments_has(cli->args, "db"))
+		return exec_delete(cli);
+	enum cli_exit code = control_open(cli, &control, &error);
+	if (code == CLI_OK)
+		code = settle_messages(cli, control, &error);
+	control_close(control);
+	if (code == CLI_USAGE)
+		return fail_usage(cli, "%s", error.message);
+	if (code != CLI_OK)
+		return fail(cli, code, cli->args->operands[0], &error);
+	return exec_delete(cli);
+}
+
 static const struct option delete_options[] = {
 	{ "if-revision", 0, "N", "only if it has this revision", NULL },
+	{ 0 },
+};
+
+static const struct option queue_delete_options[] = {
+	{ "if-revision", 0, "N", "only if it has this revision", NULL },
+	{ "keep-messages", 0, NULL, "leave its messages for a queue of this name", NULL },
+	{ "purge", 0, NULL, "delete its messages, too", NULL },
 	{ 0 },
 };
 
@@ -67,7 +123,9 @@ const struct verb verb_queue_delete = {
 	.min_operands = 1,
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
-	.options = delete_options,
-	.summary = "delete a queue",
-	.exec = exec_delete,
+	.options = queue_delete_options,
+	.summary = "delete a queue that holds no messages",
+	.help = "Messages that are kept are there again when a queue of that name is put. With\n"
+	        "--db nobody knows whether there are any: they are kept.",
+	.exec = exec_queue_delete,
 };

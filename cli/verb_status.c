@@ -70,12 +70,11 @@ static void write_members(const struct cli *cli, const char *after, struct sluic
 		output_member_text(members, "after", sluice_str(after));
 }
 
-/* Prints one page; `after` gets where the next begins, "" at the end. */
+/* Prints one page, which begins behind `after`. */
 static enum cli_exit print_page(const struct cli *cli, const struct sluice_json *data,
-                                char after[SLUICE_NAME_MAX + 1])
+                                const char *after)
 {
 	struct sluice_buffer out = { 0 };
-	const struct sluice_json *next = sluice_json_get(data, "next");
 	const struct sluice_json *rules = sluice_json_get(data, "rules");
 	if (cli->json) {
 		sluice_buffer_append_str(&out, data->raw);
@@ -89,9 +88,6 @@ static enum cli_exit print_page(const struct cli *cli, const struct sluice_json 
 		if (out.len > 0 && !out.failed)
 			out.len--;
 	}
-	snprintf(after, SLUICE_NAME_MAX + 1, "%.*s",
-	         next && next->string.len <= SLUICE_NAME_MAX ? (int)next->string.len : 0,
-	         next && next->string.data ? next->string.data : "");
 	enum cli_exit code = output_line(cli, &out);
 	sluice_buffer_finish(&out);
 	return code;
@@ -101,11 +97,9 @@ static enum cli_exit broker_status(const struct cli *cli)
 {
 	struct control *control;
 	struct sluice_error error;
-	enum cli_exit code = control_open(cli, &control, &error);
-	if (code == CLI_USAGE)
-		return fail_usage(cli, "%s", error.message);
+	enum cli_exit code = control_start(cli, &control);
 	if (code != CLI_OK)
-		return fail(cli, code, NULL, &error);
+		return code;
 	char after[SLUICE_NAME_MAX + 1] = "";
 	do {
 		struct sluice_buffer members = { 0 };
@@ -118,6 +112,7 @@ static enum cli_exit broker_status(const struct cli *cli)
 			break;
 		}
 		code = print_page(cli, answer.data, after);
+		answer_next(&answer, after);
 		answer_finish(&answer);
 	} while (code == CLI_OK && after[0]);
 	control_close(control);

@@ -11,6 +11,8 @@ const struct verb *const verbs[] = {
 	&verb_bus_list,       &verb_bus_delete,
 	&verb_queue_put,      &verb_queue_get,
 	&verb_queue_list,     &verb_queue_delete,
+	&verb_queue_status,   &verb_queue_peek,
+	&verb_queue_purge,    &verb_queue_redrive,
 	&verb_archive_list,   &verb_archive_stats,
 	&verb_archive_search, &verb_replay_start,
 	&verb_replay_list,    &verb_replay_pause,

@@ -17,6 +17,7 @@ extern const struct verb verb_archive_list, verb_archive_stats, verb_archive_sea
 extern const struct verb verb_replay_start, verb_replay_list, verb_replay_cancel, verb_replay_pause,
         verb_replay_resume;
 extern const struct verb verb_stream;
+extern const struct verb verb_queue_status, verb_queue_peek, verb_queue_purge, verb_queue_redrive;
 extern const struct verb verb_match;
 extern const struct verb verb_explain;
 extern const struct verb verb_tap;

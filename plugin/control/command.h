@@ -78,6 +78,13 @@ enum sluice_status call_store(const struct command_call *call, struct sluice_sto
 enum sluice_status call_data(const struct command_call *call, struct sluice_data **data,
                              struct sluice_error *error);
 
+/* The queue that the member names, which is in force, or an error with its place. */
+enum sluice_status call_queue(const struct command_call *call, const char *member,
+                              struct queue_record **queue, struct sluice_error *error);
+
+/* Whether a name is among those that the command's `prefix` and `after` choose. */
+bool call_chooses(const struct command_call *call, const char *name);
+
 /* Puts what was committed in force; then the command's answer may be sent. */
 void call_in_force(const struct command_call *call);
 

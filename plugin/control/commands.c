@@ -100,6 +100,32 @@ enum sluice_status call_data(const struct command_call *call, struct sluice_data
 	return open ? SLUICE_OK : error->code;
 }
 
+enum sluice_status call_queue(const struct command_call *call, const char *member,
+                              struct queue_record **queue, struct sluice_error *error)
+{
+	struct sluice_str name = call_string(call, member);
+	char place[80];
+	*queue = registry_queue(&call->thread->registry, name);
+	if (*queue)
+		return SLUICE_OK;
+	snprintf(place, sizeof place, "$.%s", member);
+	return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, place,
+	                        "there is no queue \"%.*s\" in force", (int)name.len, name.data);
+}
+
+bool call_chooses(const struct command_call *call, const char *name)
+{
+	struct sluice_str text = sluice_str(name);
+	struct sluice_str prefix = call_string(call, "prefix");
+	struct sluice_str after = call_string(call, "after");
+	if (text.len < prefix.len ||
+	    (prefix.len > 0 && memcmp(text.data, prefix.data, prefix.len) != 0))
+		return false;
+	size_t shorter = text.len < after.len ? text.len : after.len;
+	int order = shorter > 0 ? memcmp(text.data, after.data, shorter) : 0;
+	return order > 0 || (order == 0 && text.len > after.len);
+}
+
 void call_in_force(const struct command_call *call)
 {
 	struct sluice_error error;

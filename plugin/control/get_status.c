@@ -86,25 +86,10 @@ static void write_totals(struct sluice_buffer *data, const struct plugin *plugin
 	                     (double)histogram_max(callback) / 1000);
 }
 
-static bool begins_with(struct sluice_str name, struct sluice_str prefix)
-{
-	return prefix.len == 0 ||
-	       (prefix.len <= name.len && memcmp(name.data, prefix.data, prefix.len) == 0);
-}
-
-static bool comes_after(struct sluice_str name, struct sluice_str after)
-{
-	size_t shorter = name.len < after.len ? name.len : after.len;
-	int order = shorter ? memcmp(name.data, after.data, shorter) : 0;
-	return order > 0 || (order == 0 && name.len > after.len);
-}
-
 /* The rules in force, in the order of names, from the one behind `after` on. */
 static enum sluice_status write_rules(struct command_call *call, struct sluice_error *error)
 {
 	struct sluice_buffer *data = call->data;
-	struct sluice_str prefix = call_string(call, "prefix");
-	struct sluice_str after = call_string(call, "after");
 	size_t limit = (size_t)call_integer(call, "limit", PAGE_RULES);
 	size_t count, written = 0;
 	const char *last = NULL;
@@ -116,7 +101,7 @@ static enum sluice_status write_rules(struct command_call *call, struct sluice_e
 	sluice_buffer_append(data, "[", 1);
 	for (size_t i = 0; i < count && !more; i++) {
 		const char *name = records[i]->name;
-		if (!begins_with(sluice_str(name), prefix) || !comes_after(sluice_str(name), after))
+		if (!call_chooses(call, name))
 			continue;
 		more = written == limit;
 		if (more)

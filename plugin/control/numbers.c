@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "numbers.h"
 
+#include "clock.h"
 #include "command.h"
 
 static int64_t number(const counter *value)
@@ -65,9 +66,15 @@ void data_queue_numbers(struct sluice_buffer *data, const struct queue_numbers *
 		{ "dead", &numbers->dead },
 		{ "expired", &numbers->expired },
 		{ "purged", &numbers->purged },
+		{ "redriven", &numbers->redriven },
 		{ "deduplicated", &numbers->deduplicated },
 		{ "bad_receipts", &numbers->bad_receipts },
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		data_integer(data, all[i].name, number(all[i].value));
+	int64_t oldest_ms = number(&numbers->oldest_ms);
+	int64_t age_ms = oldest_ms == 0 ? 0 : clock_real_ms() - oldest_ms;
+	/* Reckoned here: who asks may have another clock. */
+	data_integer(data, "oldest_age_s", age_ms > 0 ? age_ms / 1000 : 0);
+	data_bool(data, "redriving", number(&numbers->redriving) != 0);
 }

@@ -73,6 +73,11 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 		                          write_row, &page, error);
 	else if (status == SLUICE_ERR_NOT_FOUND)
 		status = SLUICE_OK; /* nothing was kept so far */
+	/* A queue that is not in force may hold messages; one that holds none either is a slip. */
+	if (status == SLUICE_OK && page.count == 0 && call_integer(call, "after", 0) == 0) {
+		struct queue_record *queue;
+		status = call_queue(call, "name", &queue, error);
+	}
 	sluice_buffer_append(call->data, "]", 1);
 	if (page.more)
 		data_integer(call->data, "next", (int64_t)page.last);

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* purgeQueue, redriveQueue, getQueueStatus: what is done to the messages of a queue, and how many. */
+/* purgeQueue, redriveQueue: what is done to the messages of a queue. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "command.h"
-#include "numbers.h"
 #include "plugin.h"
-
-/* The queue that a command names, which is in force. */
-static enum sluice_status find_queue(const struct command_call *call, const char *member,
-                                     struct queue_record **queue, struct sluice_error *error)
-{
-	struct sluice_str name = call_string(call, member);
-	char place[80];
-	*queue = registry_queue(&call->thread->registry, name);
-	if (*queue)
-		return SLUICE_OK;
-	snprintf(place, sizeof place, "$.%s", member);
-	return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, place,
-	                        "there is no queue \"%.*s\" in force", (int)name.len, name.data);
-}
 
 /* Sent before the command's answer, so that it has been done when that comes. */
 static enum sluice_status send_order(const struct command_call *call, enum queue_order order,
@@ -41,7 +26,7 @@ static enum sluice_status send_order(const struct command_call *call, enum queue
 static enum sluice_status run_purge(struct command_call *call, struct sluice_error *error)
 {
 	struct queue_record *queue;
-	enum sluice_status status = find_queue(call, "name", &queue, error);
+	enum sluice_status status = call_queue(call, "name", &queue, error);
 	if (status == SLUICE_OK)
 		status = send_order(call, QUEUE_PURGE, queue->head.name, "", 0, error);
 	if (status == SLUICE_OK)
@@ -52,9 +37,9 @@ static enum sluice_status run_purge(struct command_call *call, struct sluice_err
 static enum sluice_status run_redrive(struct command_call *call, struct sluice_error *error)
 {
 	struct queue_record *queue, *to = NULL;
-	enum sluice_status status = find_queue(call, "name", &queue, error);
+	enum sluice_status status = call_queue(call, "name", &queue, error);
 	if (status == SLUICE_OK && call_member(call, "to"))
-		status = find_queue(call, "to", &to, error);
+		status = call_queue(call, "to", &to, error);
 	if (status == SLUICE_OK && to == queue)
 		return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, "$.to",
 		                        "must be another queue");
@@ -64,18 +49,6 @@ static enum sluice_status run_redrive(struct command_call *call, struct sluice_e
 	if (status == SLUICE_OK)
 		sluice_buffer_append_text(call->data, "{}");
 	return status;
-}
-
-static enum sluice_status run_status(struct command_call *call, struct sluice_error *error)
-{
-	struct queue_record *queue;
-	enum sluice_status status = find_queue(call, "name", &queue, error);
-	if (status != SLUICE_OK)
-		return status;
-	sluice_buffer_append(call->data, "{", 1);
-	data_queue_numbers(call->data, &queue->numbers);
-	sluice_buffer_append(call->data, "}", 1);
-	return SLUICE_OK;
 }
 
 const struct command command_purge_queue = {
@@ -90,11 +63,4 @@ const struct command command_redrive_queue = {
 	.members = { { "name", MEMBER_NAME, true, 0, 0 },
 	             { "to", MEMBER_NAME, false, 0, 0 },
 	             { "limit", MEMBER_INTEGER, false, 1, INT64_MAX } },
-};
-
-const struct command command_get_queue_status = {
-	.name = "getQueueStatus",
-	.view = true,
-	.run = run_status,
-	.members = { { "name", MEMBER_NAME, true, 0, 0 } },
 };

@@ -515,6 +515,7 @@ static void redrive(struct queue *queue)
 			return;
 		}
 		queue->redrive_left--;
+		counter_add(&queue->numbers->redriven, 1);
 		queue_drop(queue, message);
 	}
 }
@@ -524,6 +525,7 @@ void queue_redrive(struct queue *queue, const char *to, uint64_t limit)
 	snprintf(queue->redrive_queue, sizeof queue->redrive_queue, "%s", to);
 	queue->redrive_left = limit;
 	queue->redrive_to_id = queue->all->last_id;
+	counter_set(&queue->numbers->redriving, 1);
 	queue->again = true;
 }
 
@@ -533,6 +535,7 @@ void queue_tick(struct queue *queue)
 	receivers_expire(queue);
 	timers(queue);
 	redrive(queue);
+	counter_set(&queue->numbers->redriving, queue->redrive_left > 0);
 	retention(queue);
 	queue_dispatch(queue);
 	queue_update_gauges(queue);

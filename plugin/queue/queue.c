@@ -389,6 +389,8 @@ bool queue_purge(struct queue *queue)
 {
 	struct queues *all = queue->all;
 	struct queue_numbers *numbers = queue->numbers;
+	if (all->last_id == 0)
+		return true; /* nothing ever was in any queue, and no record names the message 0 */
 	struct sluice_record purge = { .kind = SLUICE_RECORD_PURGE,
 		                       .queue = sluice_str(queue->name),
 		                       .id = all->last_id };

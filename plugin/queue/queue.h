@@ -63,8 +63,9 @@ struct queue_numbers {
 	counter bytes;                     /* of their payloads */
 	counter oldest_ms;                 /* when the oldest in memory came; 0 = none */
 	counter workers;
+	counter redriving; /* 1 while a redrive is under way */
 	counter accepted, delivered, redelivered, acknowledged, returned, timed_out, dead, expired,
-	        purged, deduplicated, bad_receipts;
+	        purged, redriven, deduplicated, bad_receipts;
 };
 
 /* --- who takes messages: receivers.c --- */

@@ -19,6 +19,7 @@ def verbs():
 def test_help_lists_the_verbs_of_the_issue():
     wanted = {f"rule {verb}" for verb in ("put", "get", "list", "delete", "enable", "disable", "import", "export", "diff")}
     wanted |= {f"bus {verb}" for verb in ("put", "get", "list", "delete")}
+    wanted |= {f"queue {verb}" for verb in ("put", "get", "list", "delete", "status", "peek", "purge", "redrive")}
     wanted |= {"match", "explain", "tap", "status", "backup", "restore", "bench", "completion"}
     assert wanted <= set(verbs())
 
@@ -39,6 +40,8 @@ def test_every_verb_has_help_in_two_ways(verb):
     (("explain",), "EVENT"), (("tap",), "--rule"), (("backup", "x"), "--db"), (("completion", "fish"), "bash or zsh"),
     (("status", "-p", "99999"), "--port"), (("status", "-V", "mqttv31"), "mqttv5"), (("status", "-L", "http://x"), "mqtt://"),
     (("bench", "--rules", "-", "--events", "-"), "standard input"), (("rule", "list", "-hp"), "unknown option"),
+    (("queue", "redrive", "q", "--limit", "0"), "--limit"), (("queue", "peek", "q", "--after", "x"), "--after"),
+    (("queue", "purge", "q", "--db", "x"), "unknown option"), (("queue", "delete", "q", "--purge", "--db", "x"), "--purge needs the broker"),
 ])
 def test_a_wrong_command_line_is_exit_2_with_a_hint(arguments, hint):
     result = sluice(*arguments, check=False)
@@ -95,6 +98,7 @@ def test_version_is_the_same_in_all_forms():
 @pytest.mark.parametrize("words, expected", [
     (["sluice", "ru"], ["rule"]), (["sluice", "rule", "im"], ["import"]), (["sluice", "rule", "put", "--if"], ["--if-revision"]),
     (["sluice", "rule", "list", "--state", "S"], ["SHADOW"]), (["sluice", "completion", "z"], ["zsh"]),
+    (["sluice", "queue", "red"], ["redrive"]), (["sluice", "queue", "delete", "--keep-"], ["--keep-messages"]),
 ])
 def test_bash_completes_verbs_options_and_values(words, expected):
     script = sluice("completion", "bash").out

@@ -353,6 +353,15 @@ def test_a_purge_leaves_nothing(jobs):
     assert worker(jobs, credit=10).take() == []
 
 
+def test_a_purge_before_anything_came_does_no_harm(jobs):
+    (answer,) = jobs.command({"command": "purgeQueue", "name": "jobs"})
+    assert "error" not in answer, answer
+    put(jobs, count=2)
+    jobs.restart()
+    assert jobs.status()["durable"]["state"] == "ok"
+    assert [message.json["n"] for message in worker(jobs, credit=5).take()] == [0, 1]
+
+
 def test_a_queue_survives_a_restart_with_its_leases(jobs):
     put(jobs, count=5)
     client = worker(jobs, credit=2)
