@@ -115,13 +115,8 @@ static double clause_share(const struct sluice_clause *clause)
 	double sum = 0;
 
 	for (uint16_t i = 0; i < clause->entry_count; i++)
-		sum += share(clause->entries[i]);
+		sum += share(sluice_clause_entries(clause)[i]);
 	return sum;
-}
-
-static const struct sluice_clause *clause_of(const struct sluice_conj *conj, uint16_t i)
-{
-	return &conj->set->clauses[conj->clauses[i]];
 }
 
 const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
@@ -130,12 +125,12 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 	double best_share = 0;
 
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = clause_of(conj, i);
+		const struct sluice_clause *clause = sluice_conj_clause(conj, i);
 		if (clause->absent)
 			continue;
 		double found = clause_share(clause);
 		for (uint16_t k = 0; k < clause->entry_count; k++)
-			found += toll(clause->entries[k]);
+			found += toll(sluice_clause_entries(clause)[k]);
 		if (!best || found < best_share) {
 			best = clause;
 			best_share = found;
@@ -183,7 +178,7 @@ static uint64_t clause_bits(const struct sluice_clause *clause, enum sluice_chec
 	uint64_t bits = 0;
 
 	for (uint16_t i = 0; i < clause->entry_count; i++)
-		bits |= entry_bits(clause->entries[i], kind);
+		bits |= entry_bits(sluice_clause_entries(clause)[i], kind);
 	return bits;
 }
 
@@ -214,7 +209,8 @@ static int best_bits(const struct sluice_clause *clause, enum sluice_check *best
 
 static bool is_range(const struct sluice_clause *clause)
 {
-	return clause->entry_count == 1 && clause->entries[0]->predicate.op == SLUICE_OP_NUMERIC;
+	return clause->entry_count == 1 &&
+	       sluice_clause_entries(clause)[0]->predicate.op == SLUICE_OP_NUMERIC;
 }
 
 /* A bound as a float, moved outwards by more than rounding may have moved it inwards. */
@@ -237,10 +233,11 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
 	clause->check = SLUICE_CHECK_NOTHING;
-	if (clause->absent || clause->node->id >= SLUICE_CHECK_NOTHING)
+	if (clause->absent || clause->path >= SLUICE_CHECK_NOTHING)
 		return;
 	if (is_range(clause)) {
-		const struct sluice_range *range = &clause->entries[0]->predicate.range;
+		const struct sluice_range *range =
+		        &sluice_clause_entries(clause)[0]->predicate.range;
 		clause->operand.range.lower =
 		        range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
 		clause->operand.range.upper =
@@ -249,7 +246,7 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		best_bits(clause, &kind);
 		clause->operand.bits = clause_bits(clause, kind);
 	}
-	clause->check = (uint32_t)kind << SLUICE_CHECK_SHIFT | clause->node->id;
+	clause->check = (uint32_t)kind << SLUICE_CHECK_SHIFT | clause->path;
 }
 
 /* The share of events that the clause's check lets pass. */
@@ -276,7 +273,7 @@ void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_cla
 
 	*posting = (struct sluice_posting){ .check = SLUICE_CHECK_NOTHING };
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = clause_of(conj, i);
+		const struct sluice_clause *clause = sluice_conj_clause(conj, i);
 		if (clause == found_by || clause->check == SLUICE_CHECK_NOTHING)
 			continue;
 		double passing = check_share(clause);
@@ -291,7 +288,7 @@ void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_cla
 /* How dear it is to ask whether the clause matches, when its check has let the event pass. */
 static double effort(const struct sluice_clause *clause)
 {
-	if (clause->values)
+	if (clause->kind == SLUICE_CLAUSE_VALUE || clause->kind == SLUICE_CLAUSE_VALUES)
 		return 1;
 	return clause->absent || is_range(clause) ? 2 : 8;
 }
@@ -299,14 +296,14 @@ static double effort(const struct sluice_clause *clause)
 /* Clauses that dismiss much for little come first. Few, so sorted by insertion. */
 void sluice_choose_order(const struct sluice_conj *conj, uint16_t *clauses)
 {
+	const struct sluice_clause *all = sluice_conj_set(conj)->clauses;
 	double keys[SLUICE_PATTERN_MAX_PATHS];
 
 	if (conj->clause_count > SLUICE_PATTERN_MAX_PATHS)
 		return;
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		uint16_t clause = clauses[i];
-		double key = effort(&conj->set->clauses[clause]) +
-		             clause_share(&conj->set->clauses[clause]);
+		double key = effort(&all[clause]) + clause_share(&all[clause]);
 		uint16_t at = i;
 		for (; at > 0 && keys[at - 1] > key; at--) {
 			keys[at] = keys[at - 1];

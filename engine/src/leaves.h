@@ -118,12 +118,17 @@ uint32_t sluice_leaves_add_element(struct sluice_leaves *leaves, uint32_t parent
  * matched. */
 void sluice_leaves_truncate(struct sluice_leaves *leaves, uint32_t count);
 
-/* The first leaf at a path node, or SLUICE_NO_LEAF. */
+/* The first leaf at the path node of this id, or SLUICE_NO_LEAF. */
+static inline uint32_t sluice_leaves_first_at(const struct sluice_leaves *leaves, uint32_t path)
+{
+	const struct sluice_place *place = &leaves->places[path];
+	return place->epoch == leaves->epoch ? place->first : SLUICE_NO_LEAF;
+}
+
 static inline uint32_t sluice_leaves_first(const struct sluice_leaves *leaves,
                                            const struct sluice_path_node *node)
 {
-	const struct sluice_place *place = &leaves->places[node->id];
-	return place->epoch == leaves->epoch ? place->first : SLUICE_NO_LEAF;
+	return sluice_leaves_first_at(leaves, node->id);
 }
 
 /*

@@ -236,7 +236,8 @@ static bool holds(struct sluice_scratch *scratch, const struct sluice_conj *conj
 static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_conj *conj)
 {
 	uint32_t epoch = scratch->leaves.epoch;
-	struct sluice_rule_mark *mark = &scratch->rule_marks[conj->set->mark];
+	const struct sluice_rule_set *set = sluice_conj_set(conj);
+	struct sluice_rule_mark *mark = &scratch->rule_marks[*sluice_set_mark(set)];
 	bool before = mark->epoch == epoch, undecided;
 
 	if (before && mark->verdict == SLUICE_RULE_MATCHED)
@@ -245,7 +246,7 @@ static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_c
 		if (before)
 			scratch->undecided--;
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_MATCHED };
-		scratch->ids[scratch->match_count++] = conj->set->id;
+		scratch->ids[scratch->match_count++] = set->id;
 	} else if (undecided && !before) {
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_UNDECIDED };
 		scratch->undecided++;
@@ -254,17 +255,18 @@ static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_c
 
 static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *conj)
 {
+	const struct sluice_rule_set *set = sluice_conj_set(conj);
 	bool undecided;
 
-	if (conj->id != UINT32_MAX) {
+	if (conj->several) {
 		if (scratch->conj_epochs[conj->id] == scratch->leaves.epoch)
 			return;
 		scratch->conj_epochs[conj->id] = scratch->leaves.epoch;
 	}
-	if (conj->set->mark != UINT32_MAX)
+	if (set->conj_count > 1)
 		look_at_one_of(scratch, conj);
 	else if (holds(scratch, conj, &undecided))
-		scratch->ids[scratch->match_count++] = conj->set->id;
+		scratch->ids[scratch->match_count++] = set->id;
 	else
 		scratch->undecided += undecided;
 }
@@ -285,7 +287,7 @@ static void look_at_postings(struct sluice_scratch *scratch, const struct sluice
 	for (; posting < end; posting++) {
 		if (!sluice_check_passes(&scratch->leaves, posting->check, posting->operand))
 			continue;
-		/* its rule's block: the clauses stand before it, their entries behind */
+		/* its rule's block: the clauses stand before it, entries of long ones behind */
 		const char *conj = (const char *)posting->conj;
 		__builtin_prefetch(conj - 128);
 		__builtin_prefetch(conj - 64);
