@@ -34,7 +34,8 @@ static size_t literal_length(const struct sluice_wildcard *wildcard)
 /* Of the events, about how many the entry matches. */
 static double share(const struct sluice_entry *entry)
 {
-	const struct sluice_predicate *predicate = &entry->predicate;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
 	const struct sluice_index *index = entry->node->index;
 	const uint32_t *claimed = index->claimed;
 	uint32_t texts = claimed[SLUICE_OP_STRING] + claimed[SLUICE_OP_FOLD];
@@ -87,7 +88,7 @@ static double share(const struct sluice_entry *entry)
 static double toll(const struct sluice_entry *entry)
 {
 	const uint32_t *claimed = entry->node->index->claimed;
-	enum sluice_operator op = entry->predicate.op;
+	enum sluice_operator op = (enum sluice_operator)entry->op;
 	double cost;
 
 	switch (op) {
@@ -144,7 +145,8 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 /* The bits that an entry needs one of: all, when this kind of bits can't tell. */
 static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check kind)
 {
-	const struct sluice_predicate *predicate = &entry->predicate;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
 	struct sluice_str text = predicate->text;
 
 	if (kind == SLUICE_CHECK_VALUE)
@@ -210,7 +212,7 @@ static int best_bits(const struct sluice_clause *clause, enum sluice_check *best
 static bool is_range(const struct sluice_clause *clause)
 {
 	return clause->entry_count == 1 &&
-	       sluice_clause_entries(clause)[0]->predicate.op == SLUICE_OP_NUMERIC;
+	       sluice_clause_entries(clause)[0]->op == SLUICE_OP_NUMERIC;
 }
 
 /* A bound as a float, moved outwards by more than rounding may have moved it inwards. */
@@ -237,7 +239,7 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		return;
 	if (is_range(clause)) {
 		const struct sluice_range *range =
-		        &sluice_clause_entries(clause)[0]->predicate.range;
+		        &sluice_entry_whole(sluice_clause_entries(clause)[0])->range;
 		clause->operand.range.lower =
 		        range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
 		clause->operand.range.upper =

@@ -22,7 +22,28 @@ static size_t room_at(enum sluice_operator op)
 
 static size_t entry_bytes(const struct sluice_predicate *predicate)
 {
+	if (sluice_op_is_text(predicate->op))
+		return offsetof(struct sluice_entry, predicate) + predicate->text.len;
 	return room_at(predicate->op) + sluice_predicate_copy_size(predicate);
+}
+
+/* NULL when out of memory. */
+static struct sluice_entry *entry_create(const struct sluice_predicate *predicate)
+{
+	struct sluice_entry *entry = calloc(1, entry_bytes(predicate));
+
+	if (!entry)
+		return NULL;
+	entry->op = predicate->op & 0xff;
+	if (!sluice_op_is_text(predicate->op)) {
+		sluice_predicate_copy(sluice_entry_whole(entry), predicate,
+		                      (char *)entry + room_at(predicate->op));
+		return entry;
+	}
+	entry->text_len = predicate->text.len & 0xffffff; /* a pattern is shorter */
+	if (entry->text_len)
+		memcpy(entry->predicate, predicate->text.data, entry->text_len);
+	return entry;
 }
 
 /* Whether two predicates match the same, as far as their operands show it. */
@@ -56,10 +77,12 @@ static struct sluice_entry *entry_find(const struct sluice_entries *entries,
                                        const struct sluice_predicate *predicate, uint64_t hash)
 {
 	struct sluice_cursor cursor = { 0 };
+	struct sluice_predicate room;
 	struct sluice_entry *entry;
 
 	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
-		if (entry->node == node && same_predicate(&entry->predicate, predicate))
+		if (entry->hash == hash && entry->node == node &&
+		    same_predicate(sluice_entry_predicate(entry, &room), predicate))
 			return entry;
 	return NULL;
 }
@@ -109,16 +132,18 @@ static bool looks_at_numbers(const struct sluice_predicate *predicate)
 static void count_entry(struct sluice_entry *entry, bool added)
 {
 	struct sluice_path_node *node = entry->node;
-	enum sluice_operator op = entry->predicate.op;
+	enum sluice_operator op = (enum sluice_operator)entry->op;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
 	uint32_t one = added ? 1 : UINT32_MAX;
 
 	node->index->claimed[op] += one;
 	node->index->entries += one;
-	if (looks_at_numbers(&entry->predicate))
+	if (looks_at_numbers(predicate))
 		node->numbers += one;
 	if (op == SLUICE_OP_NUMERIC && added)
-		sluice_span_add(&node->index->span, &entry->predicate.range);
-	if (sluice_key_of(&entry->predicate).kind == SLUICE_KEY_DIRECT)
+		sluice_span_add(&node->index->span, &predicate->range);
+	if (sluice_key_of(predicate).kind == SLUICE_KEY_DIRECT)
 		node->index->direct[op] = added ? entry : NULL;
 }
 
@@ -135,10 +160,9 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	}
 	if (!index_take(entries, node))
 		return NULL;
-	entry = calloc(1, entry_bytes(predicate));
+	entry = entry_create(predicate);
 	if (!entry)
 		goto error_index;
-	sluice_predicate_copy(&entry->predicate, predicate, (char *)entry + room_at(predicate->op));
 	entry->node = node;
 	entry->hash = hash;
 	entry->refs = 1;
@@ -166,7 +190,8 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	struct sluice_path_node *node = entry->node;
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
-	entries->bytes -= entry_bytes(&entry->predicate);
+	struct sluice_predicate room;
+	entries->bytes -= entry_bytes(sluice_entry_predicate(entry, &room));
 	count_entry(entry, false);
 	free(entry);
 	index_release(entries, node);
@@ -299,7 +324,7 @@ static bool list_add(struct sluice_entry ***list, uint32_t *count, uint32_t *cap
 		*list = moved;
 		*capacity = grown;
 	}
-	entry->list_at = *count;
+	sluice_entry_whole(entry)->list_at = *count;
 	(*list)[(*count)++] = entry;
 	return true;
 }
@@ -308,8 +333,10 @@ static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice
 {
 	struct sluice_entry *last = list[--*count];
 
-	list[entry->list_at] = last;
-	last->list_at = entry->list_at;
+	uint32_t at = sluice_entry_whole(entry)->list_at;
+
+	list[at] = last;
+	sluice_entry_whole(last)->list_at = at;
 }
 
 /* --- wildcards --- */
@@ -327,15 +354,15 @@ struct sluice_bucket *sluice_bucket_find(const struct sluice_entries *entries, u
 
 static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	struct sluice_bucket *bucket =
-	        sluice_bucket_find(entries, entry->predicate.wildcard.found_by);
+	uint64_t hash = sluice_entry_whole(entry)->wildcard.found_by;
+	struct sluice_bucket *bucket = sluice_bucket_find(entries, hash);
 
 	if (bucket)
 		return list_add(&bucket->list, &bucket->count, &bucket->capacity, entry);
 	bucket = calloc(1, sizeof(*bucket));
 	if (!bucket)
 		return false;
-	bucket->hash = entry->predicate.wildcard.found_by;
+	bucket->hash = hash;
 	if (!list_add(&bucket->list, &bucket->count, &bucket->capacity, entry) ||
 	    !sluice_table_insert(&entries->buckets, bucket->hash, bucket)) {
 		free(bucket->list);
@@ -348,7 +375,7 @@ static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entr
 static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_bucket *bucket =
-	        sluice_bucket_find(entries, entry->predicate.wildcard.found_by);
+	        sluice_bucket_find(entries, sluice_entry_whole(entry)->wildcard.found_by);
 
 	list_drop(bucket->list, &bucket->count, entry);
 	if (bucket->count > 0)
@@ -388,10 +415,11 @@ static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *en
 {
 	struct sluice_index *index = entry->node->index;
 	struct sluice_piece piece = sluice_piece_choose(entries, entry);
+	struct sluice_wildcard *wildcard = &sluice_entry_whole(entry)->wildcard;
 
-	entry->predicate.wildcard.found_affix = (uint8_t)piece.affix;
-	entry->predicate.wildcard.found_length = (uint16_t)piece.length;
-	entry->predicate.wildcard.found_by = piece.hash;
+	wildcard->found_affix = (uint8_t)piece.affix;
+	wildcard->found_length = (uint16_t)piece.length;
+	wildcard->found_by = piece.hash;
 	if (piece.affix == SLUICE_AFFIX_NONE)
 		return list_add(&index->list, &index->list_count, &index->list_capacity, entry);
 	if (piece.affix == SLUICE_AFFIX_WILD_INNER && !filter_add(entries, index, piece.hash))
@@ -408,14 +436,14 @@ static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *en
 static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
+	const struct sluice_wildcard *wildcard = &sluice_entry_whole(entry)->wildcard;
 
-	if (entry->predicate.wildcard.found_affix == SLUICE_AFFIX_NONE) {
+	if (wildcard->found_affix == SLUICE_AFFIX_NONE) {
 		list_drop(index->list, &index->list_count, entry);
 		return;
 	}
 	bucket_drop(entries, entry);
-	length_drop(&index->lengths[entry->predicate.wildcard.found_affix],
-	            entry->predicate.wildcard.found_length);
+	length_drop(&index->lengths[wildcard->found_affix], wildcard->found_length);
 	filter_release(entries, index);
 }
 
@@ -423,14 +451,15 @@ static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *e
 
 static bool is_probed(const struct sluice_entry *entry)
 {
-	return !sluice_entry_is_value(entry) && entry->predicate.op != SLUICE_OP_ABSENT;
+	return !sluice_entry_is_value(entry) && entry->op != SLUICE_OP_ABSENT;
 }
 
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
-	struct sluice_key key = sluice_key_of(&entry->predicate);
+	struct sluice_predicate room;
+	struct sluice_key key = sluice_key_of(sluice_entry_predicate(entry, &room));
 	bool added = true;
 	size_t before = index->ranges.bytes;
 
@@ -452,7 +481,7 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 		entries->bytes += index->ranges.bytes - before;
 		break;
 	case SLUICE_KEY_LIST:
-		if (entry->predicate.op == SLUICE_OP_ABSENT)
+		if (entry->op == SLUICE_OP_ABSENT)
 			added = list_add(&entries->absent, &entries->absent_count,
 			                 &entries->absent_capacity, entry);
 		else
@@ -462,8 +491,8 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 	}
 	if (!added)
 		return false;
-	if (index->counts[entry->predicate.op]++ == 0 && is_probed(entry))
-		index->probes |= UINT32_C(1) << entry->predicate.op;
+	if (index->counts[entry->op]++ == 0 && is_probed(entry))
+		index->probes |= UINT32_C(1) << entry->op;
 	return true;
 }
 
@@ -471,7 +500,8 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 static void deactivate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
-	struct sluice_key key = sluice_key_of(&entry->predicate);
+	struct sluice_predicate room;
+	struct sluice_key key = sluice_key_of(sluice_entry_predicate(entry, &room));
 	size_t before = index->ranges.bytes;
 
 	switch (key.kind) {
@@ -492,14 +522,14 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 		entries->bytes -= before - index->ranges.bytes;
 		break;
 	case SLUICE_KEY_LIST:
-		if (entry->predicate.op == SLUICE_OP_ABSENT)
+		if (entry->op == SLUICE_OP_ABSENT)
 			list_drop(entries->absent, &entries->absent_count, entry);
 		else
 			list_drop(index->list, &index->list_count, entry);
 		break;
 	}
-	if (--index->counts[entry->predicate.op] == 0)
-		index->probes &= ~(UINT32_C(1) << entry->predicate.op);
+	if (--index->counts[entry->op] == 0)
+		index->probes &= ~(UINT32_C(1) << entry->op);
 }
 
 /* Where a posting goes; NULL when out of memory. */

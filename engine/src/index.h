@@ -103,16 +103,55 @@ struct sluice_entry {
 			uint32_t capacity;
 		} postings; /* where there were ever several */
 	};
-	uint32_t refs;    /* alternatives of rules that are this */
-	uint32_t list_at; /* its place in its node's list, its bucket, or that of ABSENT ones */
-	bool several;     /* `postings` is in use */
-	/* Only as much of it as the operator uses; behind it, in the same block, what it points to. */
-	struct sluice_predicate predicate;
+	uint32_t refs : 31;   /* alternatives of rules that are this */
+	uint32_t several : 1; /* `postings` is in use */
+	uint32_t op : 8;      /* enum sluice_operator */
+	uint32_t text_len : 24;
+	/* Its text; or a struct sluice_predicate, as much of it as the operator uses, and behind that
+	 * what it points to. Of a predicate that stands in a list (its node's, its bucket, that of
+	 * ABSENT ones) list_at is its place there. */
+	_Alignas(uint64_t) char predicate[];
 };
 
 static inline const struct sluice_posting *sluice_entry_postings(const struct sluice_entry *entry)
 {
 	return entry->several ? entry->postings.list : &entry->posting;
+}
+
+/* Whether an entry of this operator is its text alone. */
+static inline bool sluice_op_is_text(enum sluice_operator op)
+{
+	return op == SLUICE_OP_STRING || (op >= SLUICE_OP_PREFIX && op <= SLUICE_OP_FOLD_SUFFIX);
+}
+
+static inline struct sluice_str sluice_entry_text(const struct sluice_entry *entry)
+{
+	return (struct sluice_str){ entry->predicate, entry->text_len };
+}
+
+/* The predicate of an entry that is not its text alone. */
+static inline struct sluice_predicate *sluice_entry_whole(const struct sluice_entry *entry)
+{
+	return (struct sluice_predicate *)(void *)(uintptr_t)entry->predicate;
+}
+
+/* The predicate of any entry; `room` is for one that is not there as such. */
+static inline const struct sluice_predicate *sluice_entry_predicate(
+        const struct sluice_entry *entry, struct sluice_predicate *room)
+{
+	if (!sluice_op_is_text((enum sluice_operator)entry->op))
+		return sluice_entry_whole(entry);
+	room->op = (enum sluice_operator)entry->op;
+	room->text = sluice_entry_text(entry);
+	return room;
+}
+
+static inline bool sluice_entry_matches(const struct sluice_entry *entry,
+                                        const struct sluice_value *value)
+{
+	struct sluice_predicate room;
+
+	return sluice_predicate_matches(sluice_entry_predicate(entry, &room), value);
 }
 
 /* Lengths of the prefixes (or suffixes …) with postings at a path, ascending. */
@@ -219,7 +258,7 @@ struct sluice_bucket *sluice_bucket_find(const struct sluice_entries *entries, u
 /* Whether the entry is found by its value: then an event's leaves are known to be it or not. */
 static inline bool sluice_entry_is_value(const struct sluice_entry *entry)
 {
-	return entry->predicate.op <= SLUICE_OP_NULL;
+	return entry->op <= SLUICE_OP_NULL;
 }
 
 /* The bit that a leaf of this hash sets. */

@@ -64,9 +64,8 @@ struct sluice_wildcard {
 
 struct sluice_predicate {
 	enum sluice_operator op;
+	uint32_t list_at; /* of an entry of the matcher's index: its place in a list (index.h) */
 	struct sluice_str text;
-	struct sluice_str
-	        source; /* the alternative as it stands in the pattern: for explain and errors */
 	union {
 		struct sluice_number number;
 		struct sluice_range range;
@@ -77,6 +76,8 @@ struct sluice_predicate {
 			size_t count;
 		} but;
 	};
+	struct sluice_str
+	        source; /* the alternative as it stands in the pattern: for explain and errors */
 };
 
 /* A leaf's value as predicates see it. */

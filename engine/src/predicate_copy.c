@@ -16,7 +16,7 @@ size_t sluice_predicate_used(enum sluice_operator op)
 	case SLUICE_OP_BUT:
 		return sizeof(struct sluice_predicate);
 	default:
-		return offsetof(struct sluice_predicate, source);
+		return offsetof(struct sluice_predicate, number);
 	}
 }
 

@@ -28,8 +28,7 @@ static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice
 	for (uint32_t i = 0; i < count; i++) {
 		if (i + 4 < count)
 			__builtin_prefetch(&list[i + 4]->predicate);
-		if (probe->may_try(probe, list[i], cost) &&
-		    sluice_predicate_matches(&list[i]->predicate, value))
+		if (probe->may_try(probe, list[i], cost) && sluice_entry_matches(list[i], value))
 			probe->hit(probe, list[i], leaf_id);
 	}
 }
@@ -38,20 +37,20 @@ static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice
 static bool answers(const struct sluice_query *query, const struct sluice_entry *entry,
                     const struct sluice_leaf *leaf)
 {
-	if (entry->hash != query->hash || entry->predicate.op != query->kind ||
-	    entry->node != leaf->node)
+	if (entry->hash != query->hash || entry->op != query->kind || entry->node != leaf->node)
 		return false;
-	switch (entry->predicate.op) {
+	const struct sluice_cidr *cidr;
+	switch ((enum sluice_operator)entry->op) {
 	case SLUICE_OP_NUMBER:
 	case SLUICE_OP_MQTT_TOPIC:
-		return sluice_predicate_matches(&entry->predicate, &leaf->value);
+		return sluice_entry_matches(entry, &leaf->value);
 	case SLUICE_OP_CIDR:
-		return sluice_address_same_block(entry->predicate.cidr.address,
-		                                 (const uint8_t *)query->part.data,
-		                                 entry->predicate.cidr.bits) &&
-		       (entry->predicate.cidr.family == 4) == (query->part.len == 4);
+		cidr = &sluice_entry_whole(entry)->cidr;
+		return sluice_address_same_block(cidr->address, (const uint8_t *)query->part.data,
+		                                 cidr->bits) &&
+		       (cidr->family == 4) == (query->part.len == 4);
 	default:
-		return sluice_str_equal(entry->predicate.text, query->part);
+		return sluice_str_equal(sluice_entry_text(entry), query->part);
 	}
 }
 
@@ -318,8 +317,8 @@ static void ask_string(const struct prober *p, uint64_t hash, struct sluice_str 
 	}
 	while ((entry = sluice_table_next(table, hash, &cursor)))
 		if (entry->hash == hash && entry->node == p->leaf->node &&
-		    entry->predicate.op == SLUICE_OP_STRING &&
-		    sluice_str_equal(entry->predicate.text, text)) {
+		    entry->op == SLUICE_OP_STRING &&
+		    sluice_str_equal(sluice_entry_text(entry), text)) {
 			probe->hit(probe, entry, p->leaf_id);
 			return;
 		}

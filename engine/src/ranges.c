@@ -27,7 +27,7 @@ struct cell {
 
 static const struct sluice_range *range_of(const struct sluice_entry *entry)
 {
-	return &entry->predicate.range;
+	return &sluice_entry_whole(entry)->range;
 }
 
 /* --- cells --- */
@@ -360,7 +360,7 @@ static void find_in_cell(const struct cell *cell, int64_t key, const struct slui
 		for (size_t i = 0; i < count; i++) {
 			bool inside = key != found[i]->lower && key != found[i]->upper;
 			struct sluice_entry *entry = found[i]->entry;
-			if (inside || sluice_predicate_matches(&entry->predicate, value))
+			if (inside || sluice_entry_matches(entry, value))
 				probe->hit(probe, entry, leaf_id);
 		}
 	}
@@ -378,8 +378,7 @@ static void find_in_bounds(const struct sluice_bounds *bounds, int64_t key,
 			const struct sluice_bound *bound = &block->bounds[i];
 			if (bound->key > key)
 				return;
-			if (bound->key < key ||
-			    sluice_predicate_matches(&bound->entry->predicate, value))
+			if (bound->key < key || sluice_entry_matches(bound->entry, value))
 				probe->hit(probe, bound->entry, leaf_id);
 		}
 	}

@@ -87,7 +87,7 @@ static __attribute__((noinline)) uint32_t find_first_match(struct sluice_scratch
 		const struct sluice_leaf *leaf = &leaves->leaves[id];
 		if (!sluice_charge(scratch, leaf_cost(leaf)))
 			return SLUICE_NO_LEAF; /* not remembered: it is not known */
-		if (sluice_predicate_matches(&entry->predicate, &leaf->value))
+		if (sluice_entry_matches(entry, &leaf->value))
 			break;
 		id = leaf->next;
 	}
@@ -175,7 +175,7 @@ static bool clause_fits(struct sluice_scratch *scratch, const struct sluice_clau
 	for (uint16_t i = 0; i < clause->entry_count; i++) {
 		if (!sluice_charge(scratch, leaf_cost(leaf)))
 			return false;
-		if (sluice_predicate_matches(&entries[i]->predicate, &leaf->value))
+		if (sluice_entry_matches(entries[i], &leaf->value))
 			return true;
 	}
 	return false;
