@@ -145,14 +145,13 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 /* The bits that an entry needs one of: all, when this kind of bits can't tell. */
 static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check kind)
 {
-	struct sluice_predicate room;
-	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
-	struct sluice_str text = predicate->text;
+	struct sluice_str text = sluice_entry_text(entry);
 
 	if (kind == SLUICE_CHECK_VALUE)
 		return sluice_entry_is_value(entry) ? sluice_bit_of_hash(entry->hash) : UINT64_MAX;
 	bool first = kind == SLUICE_CHECK_FIRST;
-	switch (predicate->op) {
+	const struct sluice_wildcard *wildcard;
+	switch ((enum sluice_operator)entry->op) {
 	case SLUICE_OP_STRING:
 	case SLUICE_OP_FOLD:
 		break;
@@ -167,7 +166,8 @@ static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check k
 			return UINT64_MAX;
 		break;
 	case SLUICE_OP_WILDCARD:
-		text = predicate->wildcard.pieces[first ? 0 : predicate->wildcard.piece_count - 1];
+		wildcard = &sluice_entry_whole(entry)->wildcard;
+		text = wildcard->pieces[first ? 0 : wildcard->piece_count - 1];
 		break;
 	default:
 		return UINT64_MAX;
@@ -177,32 +177,35 @@ static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check k
 
 static uint64_t clause_bits(const struct sluice_clause *clause, enum sluice_check kind)
 {
+	struct sluice_entry *const *entries = sluice_clause_entries(clause);
 	uint64_t bits = 0;
 
-	for (uint16_t i = 0; i < clause->entry_count; i++)
-		bits |= entry_bits(sluice_clause_entries(clause)[i], kind);
+	for (uint16_t i = 0; i < clause->entry_count && bits != UINT64_MAX; i++)
+		bits |= entry_bits(entries[i], kind);
 	return bits;
 }
 
+/* Pairs, then fours, then bytes; then all bytes, summed in the highest. */
 static int count_bits(uint64_t bits)
 {
-	int count = 0;
+	const uint64_t ones = UINT64_MAX;
 
-	for (; bits; bits &= bits - 1)
-		count++;
-	return count;
+	bits -= bits >> 1 & ones / 3;
+	bits = (bits & ones / 15 * 3) + (bits >> 2 & ones / 15 * 3);
+	bits = (bits + (bits >> 4)) & ones / 255 * 15;
+	return (int)(bits * (ones / 255) >> 56);
 }
 
-/* The kind of bits that tells the clause best, and how many of them it leaves. */
-static int best_bits(const struct sluice_clause *clause, enum sluice_check *best)
+/* The bits that tell the clause best, and their kind. */
+static uint64_t best_bits(const struct sluice_clause *clause, enum sluice_check *best)
 {
-	int fewest = 64;
+	uint64_t fewest = UINT64_MAX;
 
 	*best = SLUICE_CHECK_VALUE;
 	for (unsigned kind = 0; kind < SLUICE_BITS_COUNT; kind++) {
-		int count = count_bits(clause_bits(clause, (enum sluice_check)kind));
-		if (count < fewest) {
-			fewest = count;
+		uint64_t bits = clause_bits(clause, (enum sluice_check)kind);
+		if (bits != UINT64_MAX && count_bits(bits) < count_bits(fewest)) {
+			fewest = bits;
 			*best = (enum sluice_check)kind;
 		}
 	}
@@ -245,8 +248,7 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		clause->operand.range.upper =
 		        range->has_upper ? bound_above(&range->upper) : FLT_MAX;
 	} else {
-		best_bits(clause, &kind);
-		clause->operand.bits = clause_bits(clause, kind);
+		clause->operand.bits = best_bits(clause, &kind);
 	}
 	clause->check = (uint32_t)kind << SLUICE_CHECK_SHIFT | clause->path;
 }
@@ -255,14 +257,13 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 static double check_share(const struct sluice_clause *clause)
 {
 	double found = clause_share(clause);
-	enum sluice_check kind;
 
 	if (is_range(clause))
 		return found;
-	int bits = best_bits(clause, &kind);
+	int bits = count_bits(clause->operand.bits);
 	double told = bits == 64 ? 0.95 : bits / 64.0;
 	/* bytes are no hashes: few of them are used */
-	if (kind != SLUICE_CHECK_VALUE)
+	if (clause->check >> SLUICE_CHECK_SHIFT != SLUICE_CHECK_VALUE)
 		told *= 4;
 	return found > told ? found : told;
 }
