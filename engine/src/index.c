@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "address.h"
 #include "index_key.h"
 
 /* --- entries --- */
@@ -20,9 +19,27 @@ static size_t room_at(enum sluice_operator op)
 	return padded(offsetof(struct sluice_entry, predicate) + sluice_predicate_used(op));
 }
 
+/* Whether its text is all that an entry keeps of it. */
+static bool is_text(const struct sluice_predicate *predicate)
+{
+	switch (predicate->op) {
+	case SLUICE_OP_STRING:
+	case SLUICE_OP_PREFIX:
+	case SLUICE_OP_SUFFIX:
+	case SLUICE_OP_FOLD:
+	case SLUICE_OP_FOLD_PREFIX:
+	case SLUICE_OP_FOLD_SUFFIX:
+		return true;
+	case SLUICE_OP_MQTT_TOPIC: /* those with very many levels stand in a list */
+		return sluice_key_of(predicate).kind == SLUICE_KEY_SHAPE;
+	default:
+		return false;
+	}
+}
+
 static size_t entry_bytes(const struct sluice_predicate *predicate)
 {
-	if (sluice_op_is_text(predicate->op))
+	if (is_text(predicate))
 		return offsetof(struct sluice_entry, predicate) + predicate->text.len;
 	return room_at(predicate->op) + sluice_predicate_copy_size(predicate);
 }
@@ -34,8 +51,9 @@ static struct sluice_entry *entry_create(const struct sluice_predicate *predicat
 
 	if (!entry)
 		return NULL;
-	entry->op = predicate->op & 0xff;
-	if (!sluice_op_is_text(predicate->op)) {
+	entry->op = predicate->op & 0x7f;
+	if (!is_text(predicate)) {
+		entry->whole = true;
 		sluice_predicate_copy(sluice_entry_whole(entry), predicate,
 		                      (char *)entry + room_at(predicate->op));
 		return entry;
@@ -44,32 +62,6 @@ static struct sluice_entry *entry_create(const struct sluice_predicate *predicat
 	if (entry->text_len)
 		memcpy(entry->predicate, predicate->text.data, entry->text_len);
 	return entry;
-}
-
-/* Whether two predicates match the same, as far as their operands show it. */
-static bool same_predicate(const struct sluice_predicate *a, const struct sluice_predicate *b)
-{
-	if (a->op != b->op)
-		return false;
-	switch (a->op) {
-	case SLUICE_OP_TRUE:
-	case SLUICE_OP_FALSE:
-	case SLUICE_OP_NULL:
-	case SLUICE_OP_EXISTS:
-	case SLUICE_OP_ABSENT:
-		return true;
-	case SLUICE_OP_NUMBER:
-		return sluice_number_compare(&a->number, &b->number) == 0;
-	case SLUICE_OP_CIDR:
-		return a->cidr.family == b->cidr.family && a->cidr.bits == b->cidr.bits &&
-		       sluice_address_same_block(a->cidr.address, b->cidr.address, a->cidr.bits);
-	case SLUICE_OP_WILDCARD:
-	case SLUICE_OP_NUMERIC:
-	case SLUICE_OP_BUT:
-		return sluice_str_equal(a->source, b->source);
-	default:
-		return sluice_str_equal(a->text, b->text);
-	}
 }
 
 static struct sluice_entry *entry_find(const struct sluice_entries *entries,
@@ -82,7 +74,7 @@ static struct sluice_entry *entry_find(const struct sluice_entries *entries,
 
 	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
 		if (entry->hash == hash && entry->node == node &&
-		    same_predicate(sluice_entry_predicate(entry, &room), predicate))
+		    sluice_predicate_same(sluice_entry_predicate(entry, &room), predicate))
 			return entry;
 	return NULL;
 }

@@ -105,7 +105,8 @@ struct sluice_entry {
 	};
 	uint32_t refs : 31;   /* alternatives of rules that are this */
 	uint32_t several : 1; /* `postings` is in use */
-	uint32_t op : 8;      /* enum sluice_operator */
+	uint32_t op : 7;      /* enum sluice_operator */
+	uint32_t whole : 1;   /* it is not its text alone */
 	uint32_t text_len : 24;
 	/* Its text; or a struct sluice_predicate, as much of it as the operator uses, and behind that
 	 * what it points to. Of a predicate that stands in a list (its node's, its bucket, that of
@@ -118,18 +119,12 @@ static inline const struct sluice_posting *sluice_entry_postings(const struct sl
 	return entry->several ? entry->postings.list : &entry->posting;
 }
 
-/* Whether an entry of this operator is its text alone. */
-static inline bool sluice_op_is_text(enum sluice_operator op)
-{
-	return op == SLUICE_OP_STRING || (op >= SLUICE_OP_PREFIX && op <= SLUICE_OP_FOLD_SUFFIX);
-}
-
 static inline struct sluice_str sluice_entry_text(const struct sluice_entry *entry)
 {
 	return (struct sluice_str){ entry->predicate, entry->text_len };
 }
 
-/* The predicate of an entry that is not its text alone. */
+/* The predicate of an entry that is `whole`. */
 static inline struct sluice_predicate *sluice_entry_whole(const struct sluice_entry *entry)
 {
 	return (struct sluice_predicate *)(void *)(uintptr_t)entry->predicate;
@@ -139,7 +134,7 @@ static inline struct sluice_predicate *sluice_entry_whole(const struct sluice_en
 static inline const struct sluice_predicate *sluice_entry_predicate(
         const struct sluice_entry *entry, struct sluice_predicate *room)
 {
-	if (!sluice_op_is_text((enum sluice_operator)entry->op))
+	if (entry->whole)
 		return sluice_entry_whole(entry);
 	room->op = (enum sluice_operator)entry->op;
 	room->text = sluice_entry_text(entry);

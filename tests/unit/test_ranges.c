@@ -45,6 +45,7 @@ static void make_entries(void)
 		entry->id = (uint32_t)i;
 		entry->node = &node;
 		entry->op = sluice_entry_whole(entry)->op = SLUICE_OP_NUMERIC;
+		entry->whole = true;
 		range->has_lower = rand() % 4 != 0;
 		range->has_upper = !range->has_lower || rand() % 4 != 0;
 		range->lower_inclusive = rand() % 2;
