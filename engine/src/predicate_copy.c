@@ -30,6 +30,11 @@ size_t sluice_predicate_used(enum sluice_operator op)
 	}
 }
 
+static bool has_text(enum sluice_operator op)
+{
+	return sluice_predicate_used(op) > offsetof(struct sluice_predicate, text);
+}
+
 static size_t padded(size_t size)
 {
 	return (size + 7) & ~(size_t)7;
@@ -56,15 +61,8 @@ size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate)
 		for (size_t i = 0; i < predicate->but.count; i++)
 			size += padded(sluice_predicate_copy_size(&predicate->but.list[i]));
 		break;
-	case SLUICE_OP_CIDR:
-	case SLUICE_OP_TRUE:
-	case SLUICE_OP_FALSE:
-	case SLUICE_OP_NULL:
-	case SLUICE_OP_EXISTS:
-	case SLUICE_OP_ABSENT:
-		break;
 	default:
-		size = predicate->text.len;
+		size = has_text(predicate->op) ? predicate->text.len : 0;
 		break;
 	}
 	return size;
@@ -113,15 +111,9 @@ static void copy_into(struct sluice_predicate *to, char *room)
 		copy_text(&to->range.lower.tail, &room);
 		copy_text(&to->range.upper.tail, &room);
 		break;
-	case SLUICE_OP_CIDR:
-	case SLUICE_OP_TRUE:
-	case SLUICE_OP_FALSE:
-	case SLUICE_OP_NULL:
-	case SLUICE_OP_EXISTS:
-	case SLUICE_OP_ABSENT:
-		break;
 	default:
-		copy_text(&to->text, &room);
+		if (has_text(to->op))
+			copy_text(&to->text, &room);
 		break;
 	}
 }
