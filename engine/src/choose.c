@@ -5,7 +5,7 @@
  * Both want the share of events that a field lets through, of which nothing is known but what rules
  * say: a value is one of as many as rules name at its path, a range a part of the span of all ranges
  * there, an affix one of the others, or rarer the longer it is. The clause with the smallest share
- * finds the conjunction, the next that a check can tell becomes its check.
+ * finds the conjunction, the next that checks can tell become its checks.
  */
 #include <float.h>
 
@@ -212,9 +212,15 @@ static int best_bits(const struct sluice_clause *clause, enum sluice_check *best
 	return fewest;
 }
 
+/* Whether a single predicate of this operator is all of the clause. */
+static bool is_one(const struct sluice_clause *clause, enum sluice_operator op)
+{
+	return clause->entry_count == 1 && clause->entries[0]->predicate.op == op;
+}
+
 static bool is_range(const struct sluice_clause *clause)
 {
-	return clause->entry_count == 1 && clause->entries[0]->predicate.op == SLUICE_OP_NUMERIC;
+	return is_one(clause, SLUICE_OP_NUMERIC);
 }
 
 /* A bound as a float, moved outwards by more than rounding may have moved it inwards. */
@@ -245,6 +251,11 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		        range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
 		clause->operand.range.upper =
 		        range->has_upper ? bound_above(&range->upper) : FLT_MAX;
+	} else if (is_one(clause, SLUICE_OP_CIDR)) {
+		const struct sluice_cidr *cidr = &clause->entries[0]->predicate.cidr;
+		kind = SLUICE_CHECK_BLOCK;
+		clause->operand.block.bits = sluice_key_address(
+		        cidr->family, cidr->address, cidr->bits, &clause->operand.block.mask);
 	} else {
 		best_bits(clause, &kind);
 		clause->operand.bits = clause_bits(clause, kind);
@@ -258,7 +269,7 @@ static double check_share(const struct sluice_clause *clause)
 	double found = clause_share(clause);
 	enum sluice_check kind;
 
-	if (is_range(clause))
+	if (is_range(clause) || is_one(clause, SLUICE_OP_CIDR))
 		return found;
 	int bits = best_bits(clause, &kind);
 	double told = bits == 64 ? 0.95 : bits / 64.0;
@@ -268,23 +279,35 @@ static double check_share(const struct sluice_clause *clause)
 	return found > told ? found : told;
 }
 
-/* Of the clauses that need a leaf, the one that a check tells best; there may be none. */
-void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
-                         struct sluice_posting *posting)
+/* Of the clauses that need a leaf, those that checks tell best, the best first; there may be none. */
+void sluice_choose_checks(const struct sluice_conj *conj, const struct sluice_clause *found_by,
+                          struct sluice_checks *checks)
 {
-	double best = 0;
+	double passing[SLUICE_CHECKS];
+	int count = 0;
 
-	*posting = (struct sluice_posting){ .check = SLUICE_CHECK_NOTHING };
+	for (int i = 0; i < SLUICE_CHECKS; i++) {
+		checks->what[i] = SLUICE_CHECK_NOTHING;
+		checks->operand[i].bits = 0;
+	}
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = clause_of(conj, i);
 		if (clause == found_by || clause->check == SLUICE_CHECK_NOTHING)
 			continue;
-		double passing = check_share(clause);
-		if (posting->check == SLUICE_CHECK_NOTHING || passing < best) {
-			posting->check = clause->check;
-			posting->operand = clause->operand;
-			best = passing;
+		double share = check_share(clause);
+		int at = count < SLUICE_CHECKS ? count++ : SLUICE_CHECKS;
+		for (; at > 0 && share < passing[at - 1]; at--) {
+			if (at == SLUICE_CHECKS)
+				continue;
+			passing[at] = passing[at - 1];
+			checks->what[at] = checks->what[at - 1];
+			checks->operand[at] = checks->operand[at - 1];
 		}
+		if (at == SLUICE_CHECKS)
+			continue;
+		passing[at] = share;
+		checks->what[at] = clause->check;
+		checks->operand[at] = clause->operand;
 	}
 }
 

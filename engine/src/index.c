@@ -288,28 +288,28 @@ static void shape_drop(struct sluice_index *index, struct sluice_shape shape)
 		index->shapes[at] = index->shapes[--index->shape_count];
 }
 
-static bool list_add(struct sluice_entry ***list, uint32_t *count, uint32_t *capacity,
+static bool list_add(struct sluice_lead **list, uint32_t *count, uint32_t *capacity,
                      struct sluice_entry *entry)
 {
 	if (*count == *capacity) {
-		uint32_t grown = *capacity ? *capacity * 2 : 4;
-		struct sluice_entry **moved = realloc(*list, grown * sizeof(struct sluice_entry *));
+		uint32_t grown = *capacity ? *capacity * 2 : 1;
+		struct sluice_lead *moved = realloc(*list, grown * sizeof(**list));
 		if (!moved)
 			return false;
 		*list = moved;
 		*capacity = grown;
 	}
 	entry->list_at = *count;
-	(*list)[(*count)++] = entry;
+	(*list)[(*count)++] = sluice_lead_to(entry);
 	return true;
 }
 
-static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice_entry *entry)
+static void list_drop(struct sluice_lead *list, uint32_t *count, struct sluice_entry *entry)
 {
-	struct sluice_entry *last = list[--*count];
+	struct sluice_lead last = list[--*count];
 
 	list[entry->list_at] = last;
-	last->list_at = entry->list_at;
+	last.entry->list_at = entry->list_at;
 }
 
 /* --- wildcards --- */
@@ -502,6 +502,34 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 		index->probes &= ~(UINT32_C(1) << entry->predicate.op);
 }
 
+/* The list that an entry stands in, or NULL. */
+static struct sluice_lead *list_of(struct sluice_entries *entries, const struct sluice_entry *entry)
+{
+	struct sluice_index *index = entry->node->index;
+
+	switch (sluice_key_of(&entry->predicate).kind) {
+	case SLUICE_KEY_WILDCARD:
+		if (entry->predicate.wildcard.found_affix == SLUICE_AFFIX_NONE)
+			return index->list;
+		return sluice_bucket_find(entries, entry->predicate.wildcard.found_by)->list;
+	case SLUICE_KEY_LIST:
+		return entry->predicate.op == SLUICE_OP_ABSENT ? entries->absent : index->list;
+	default:
+		return NULL;
+	}
+}
+
+/* It has several postings now, so what leads to it has nothing to check. */
+static void lead_update(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_lead *list = list_of(entries, entry);
+
+	if (list)
+		list[entry->list_at] = sluice_lead_to(entry);
+	else if (entry->predicate.op == SLUICE_OP_NUMERIC)
+		sluice_ranges_update(&entry->node->index->ranges, &entries->cells, entry);
+}
+
 /* Where a posting goes; NULL when out of memory. */
 static struct sluice_posting *posting_room(struct sluice_entries *entries,
                                            struct sluice_entry *entry)
@@ -515,12 +543,15 @@ static struct sluice_posting *posting_room(struct sluice_entries *entries,
 		list = realloc(list, grown * sizeof(*list));
 		if (!list)
 			return NULL;
-		if (!entry->several)
-			list[0] = entry->posting;
 		entries->bytes += (grown - (entry->several ? capacity : 0)) * sizeof(*list);
+		bool first = !entry->several;
+		if (first)
+			list[0] = entry->posting;
 		entry->postings.list = list;
 		entry->postings.capacity = grown;
 		entry->several = true;
+		if (first)
+			lead_update(entries, entry);
 	}
 	return &entry->postings.list[entry->posting_count];
 }
@@ -530,9 +561,11 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 {
 	struct sluice_posting *room = posting_room(entries, entry);
 
-	if (!room || (entry->posting_count == 0 && !activate(entries, entry)))
+	if (!room)
 		return false;
 	*room = posting;
+	if (entry->posting_count == 0 && !activate(entries, entry))
+		return false;
 	*at = entry->posting_count++;
 	return true;
 }

@@ -22,13 +22,15 @@
  *	directly         true, false, null, exists
  *	one by one       anything-but and wildcards without a piece: each with postings
  *
- * A posting carries a check: what another field of the conjunction must look like, told from a few
+ * A posting carries two checks: what other fields of the conjunction must look like, told from a few
  * bits of what the event has there, so that most candidates are dismissed without a look at them:
  *
- *	[ conj | slot | path of the check | 64 bits, one of which the value must set ]
- *	[ conj | slot | path of the check | bounds that the number must be within    ]
+ *	[ conj | slot | path | path | 64 bits, one of which the value must set | the same … ]
+ *	                            [ bounds that the number must be within    ]
  *
- * A value sets a bit by its hash, a string one by its first and one by its last byte too.
+ * A value sets a bit by its hash, a string one by its first and one by its last byte too. Most entries
+ * have one posting. Wherever entries stand in a list their checks stand beside them (sluice_lead), so
+ * that where they fail the entry is not looked at either.
  *
  * Adding or removing an entry is O(its text), plus O(lengths in use) for the first of a new length.
  * Worst case for a leaf: its bytes for each length of pieces, plus one look-up for each length or
@@ -45,15 +47,16 @@
 
 enum { SLUICE_OP_COUNT = SLUICE_OP_BUT + 1 };
 
-/* What a check looks at: one of sluice_place.bits, or the number. The kind is in the upper two bits of
- * a check, a path's id below. */
+/* What a check looks at: one of sluice_place.bits, or the number, or the address that stands in its
+ * place. The kind is in the upper bits of a check, a path's id below. */
 enum sluice_check {
 	SLUICE_CHECK_VALUE = SLUICE_BITS_VALUE,
 	SLUICE_CHECK_FIRST = SLUICE_BITS_FIRST,
 	SLUICE_CHECK_LAST = SLUICE_BITS_LAST,
 	SLUICE_CHECK_RANGE = SLUICE_BITS_COUNT,
+	SLUICE_CHECK_BLOCK,
 };
-enum { SLUICE_CHECK_SHIFT = 30 };
+enum { SLUICE_CHECK_SHIFT = 29 };
 /* Instead of a path: there is nothing to check. */
 #define SLUICE_CHECK_NOTHING ((UINT32_C(1) << SLUICE_CHECK_SHIFT) - 1)
 
@@ -63,13 +66,22 @@ union sluice_operand {
 	struct {
 		float lower, upper; /* rounded outwards, both inclusive */
 	} range;
+	struct {
+		uint32_t mask, bits; /* of sluice_key_address */
+	} block;
+};
+
+/* The checks of a posting; where there is only one, or none, the rest are SLUICE_CHECK_NOTHING. */
+enum { SLUICE_CHECKS = 2 };
+struct sluice_checks {
+	uint32_t what[SLUICE_CHECKS]; /* enum sluice_check, and the id of a path */
+	union sluice_operand operand[SLUICE_CHECKS];
 };
 
 struct sluice_posting {
 	struct sluice_conj *conj;
-	uint32_t slot;  /* which of the conjunction's slots points back here */
-	uint32_t check; /* enum sluice_check, and the id of a path */
-	union sluice_operand operand;
+	uint32_t slot; /* which of the conjunction's slots points back here */
+	struct sluice_checks checks;
 };
 
 /* Whether the check lets an event pass. It may err on that side. */
@@ -87,7 +99,20 @@ static inline bool sluice_check_passes(const struct sluice_leaves *leaves, uint3
 	if (kind == SLUICE_CHECK_RANGE)
 		return !((place->number < (double)operand.range.lower) |
 		         (place->number > (double)operand.range.upper));
+	if (kind == SLUICE_CHECK_BLOCK) {
+		if (place->number != place->number) /* not told: there are several */
+			return true;
+		return place->number >= 0 && place->number <= (double)UINT32_MAX &&
+		       ((uint32_t)place->number & operand.block.mask) == operand.block.bits;
+	}
 	return (place->bits[kind] & operand.bits) != 0;
+}
+
+static inline bool sluice_checks_pass(const struct sluice_leaves *leaves,
+                                      const struct sluice_checks *checks)
+{
+	return sluice_check_passes(leaves, checks->what[0], checks->operand[0]) &&
+	       sluice_check_passes(leaves, checks->what[1], checks->operand[1]);
 }
 
 /* A predicate at a path. What an event looks at comes first. */
@@ -113,6 +138,22 @@ struct sluice_entry {
 static inline const struct sluice_posting *sluice_entry_postings(const struct sluice_entry *entry)
 {
 	return entry->several ? entry->postings.list : &entry->posting;
+}
+
+/* An entry in a list, with the checks of its posting while it has only one. */
+struct sluice_lead {
+	struct sluice_entry *entry;
+	struct sluice_checks checks;
+};
+
+static inline struct sluice_lead sluice_lead_to(struct sluice_entry *entry)
+{
+	struct sluice_lead lead = { entry,
+		                    { { SLUICE_CHECK_NOTHING, SLUICE_CHECK_NOTHING }, { { 0 } } } };
+
+	if (!entry->several)
+		lead.checks = entry->posting.checks;
+	return lead;
 }
 
 /* Lengths of the prefixes (or suffixes …) with postings at a path, ascending. */
@@ -150,7 +191,7 @@ enum { SLUICE_INNER_FILTER_BITS = 15 };
 /* Wildcards that one piece finds (or several, whose hashes are the same: they are tried anyway). */
 struct sluice_bucket {
 	uint64_t hash;
-	struct sluice_entry **list; /* owned; never empty */
+	struct sluice_lead *list; /* owned; never empty */
 	uint32_t count, capacity;
 };
 
@@ -178,7 +219,7 @@ struct sluice_index {
 	struct sluice_ranges ranges;
 	struct sluice_span span; /* of the bounds of ranges, claimed ones too */
 	struct sluice_entry *direct[SLUICE_OP_COUNT]; /* true, false, null, exists */
-	struct sluice_entry **list;                   /* owned: the ones to be tried one by one */
+	struct sluice_lead *list;                     /* owned: the ones to be tried one by one */
 	uint32_t list_count, list_capacity;
 };
 
@@ -187,7 +228,7 @@ struct sluice_entries {
 	struct sluice_table buckets; /* by hash */
 	struct sluice_table cells;   /* of ranges, by hash */
 	struct sluice_ids ids;
-	struct sluice_entry **absent; /* owned: {"exists": false} with postings, at any path */
+	struct sluice_lead *absent; /* owned: {"exists": false} with postings, at any path */
 	uint32_t absent_count, absent_capacity;
 	size_t bytes;
 };

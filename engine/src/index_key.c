@@ -139,6 +139,18 @@ uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *ad
 	                         bits | (uint64_t)SLUICE_OP_CIDR << 40);
 }
 
+uint32_t sluice_key_address(unsigned family, const uint8_t *address, uint32_t bits, uint32_t *mask)
+{
+	uint32_t before = family == 4 ? 0 : 32;
+	uint32_t known = bits <= before ? 0 : bits - before < 32 ? bits - before : 32;
+
+	address += before / 8;
+	*mask = known ? UINT32_MAX << (32 - known) : 0;
+	return ((uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 |
+	        (uint32_t)address[2] << 8 | address[3]) &
+	       *mask;
+}
+
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS])
 {
 	uint32_t count = 0;

@@ -108,6 +108,13 @@ uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *ad
                           uint32_t bits);
 
 /*
+ * The 32 bits of an address by which checks tell blocks apart: all of IPv4, the second 32 of IPv6, of
+ * which the first are those of a network that all events come from. `bits` of the address are known:
+ * *mask gets which of the result's are.
+ */
+uint32_t sluice_key_address(unsigned family, const uint8_t *address, uint32_t bits, uint32_t *mask);
+
+/*
  * The levels of a topic or filter, each hashed by itself: at most SLUICE_SHAPE_LEVELS of them.
  * Returns how many there are.
  */

@@ -56,7 +56,8 @@ enum { SLUICE_BITS_VALUE, SLUICE_BITS_FIRST, SLUICE_BITS_LAST, SLUICE_BITS_COUNT
 /* What an event has at a path: its leaves, and what the checks of candidates look at (index.h). */
 struct sluice_place {
 	uint64_t bits[SLUICE_BITS_COUNT];
-	double number;  /* about the one number there; NaN when it can't be told, +inf when none */
+	double number;  /* about the one number there, or, where rules ask for blocks of addresses,
+	                   what stands for an address; NaN when it can't be told, +inf when none */
 	uint32_t epoch; /* the event this is about; of another event: nothing is here */
 	uint32_t first, last;
 	uint32_t value; /* the entry that is the value of the only leaf; UINT32_MAX: none is */

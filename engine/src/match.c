@@ -283,7 +283,7 @@ static void look_at_postings(struct sluice_scratch *scratch, const struct sluice
 	const struct sluice_posting *end = posting + entry->posting_count;
 
 	for (; posting < end; posting++) {
-		if (!sluice_check_passes(&scratch->leaves, posting->check, posting->operand))
+		if (!sluice_checks_pass(&scratch->leaves, &posting->checks))
 			continue;
 		/* its rule's block: the clauses stand before it, their entries behind */
 		const char *conj = (const char *)posting->conj;
@@ -325,7 +325,7 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 		scratch->leaves.places[entry->node->id].value = entry->id;
 	/* one that leads nowhere needs no mark, unless it is a value's */
 	if (!entry->several && !sluice_entry_is_value(entry) &&
-	    !sluice_check_passes(&scratch->leaves, entry->posting.check, entry->posting.operand))
+	    !sluice_checks_pass(&scratch->leaves, &entry->posting.checks))
 		return;
 	if (mark->epoch == scratch->leaves.epoch)
 		return;
@@ -366,7 +366,7 @@ static bool find_candidates(struct sluice_scratch *scratch)
 	for (uint32_t i = 0; i < scratch->hit_count; i++)
 		look_at_postings(scratch, scratch->hits[i]);
 	for (uint32_t i = 0; i < matcher->entries.absent_count; i++) {
-		const struct sluice_entry *entry = matcher->entries.absent[i];
+		const struct sluice_entry *entry = matcher->entries.absent[i].entry;
 		if (sluice_leaves_first(leaves, entry->node) == SLUICE_NO_LEAF)
 			look_at_postings(scratch, entry);
 	}

@@ -212,7 +212,7 @@ static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 		return false;
 
 	struct sluice_posting posting;
-	sluice_choose_check(conj, best, &posting);
+	sluice_choose_checks(conj, best, &posting.checks);
 	if (best)
 		sluice_choose_order(conj, conj->clauses);
 	if (!best && !post(matcher, conj, set->absents[conj->clauses[0]], posting))

@@ -19,18 +19,29 @@ static const struct sluice_table *table_of(const struct sluice_probe *probe, uin
 	return kind == SLUICE_QUERY_BUCKET ? &probe->entries->buckets : &probe->entries->table;
 }
 
-static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice_entry *const *list,
+static void try_each(struct sluice_probe *probe, uint32_t leaf_id, const struct sluice_lead *list,
                      uint32_t count)
 {
+	enum { TOGETHER = 16 }; /* so many are fetched at a time */
 	const struct sluice_value *value = &probe->leaves->leaves[leaf_id].value;
 	size_t cost = 1 + value->text.len / 16;
+	struct sluice_entry *passed[TOGETHER];
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (i + 4 < count)
-			__builtin_prefetch(&list[i + 4]->predicate);
-		if (probe->may_try(probe, list[i], cost) &&
-		    sluice_predicate_matches(&list[i]->predicate, value))
-			probe->hit(probe, list[i], leaf_id);
+	if (!probe->spend(probe, count / 16))
+		return;
+	for (uint32_t at = 0; at < count;) {
+		unsigned together = 0;
+		for (; at < count && together < TOGETHER; at++) {
+			if (!sluice_checks_pass(probe->leaves, &list[at].checks))
+				continue;
+			__builtin_prefetch(list[at].entry);
+			__builtin_prefetch(&list[at].entry->predicate);
+			passed[together++] = list[at].entry;
+		}
+		for (unsigned i = 0; i < together; i++)
+			if (probe->may_try(probe, passed[i], cost) &&
+			    sluice_predicate_matches(&passed[i]->predicate, value))
+				probe->hit(probe, passed[i], leaf_id);
 	}
 }
 
@@ -325,6 +336,21 @@ static void ask_string(const struct prober *p, uint64_t hash, struct sluice_str 
 		}
 }
 
+/* What stands for an address at its place, so that checks can tell blocks. */
+static void note_address(const struct prober *p, struct sluice_place *place)
+{
+	struct sluice_address address, mapped;
+	uint32_t mask;
+
+	if (!sluice_address_read(p->leaf->value.text, &address))
+		return;
+	/* one that is of both families may be in the blocks of either */
+	if (place->number != HUGE_VAL || sluice_address_mapped(&address, &mapped))
+		place->number = (double)NAN;
+	else
+		place->number = sluice_key_address(address.family, address.bytes, 128, &mask);
+}
+
 static void probe_string(const struct prober *p, struct sluice_place *place)
 {
 	struct sluice_str text = p->leaf->value.text;
@@ -336,6 +362,8 @@ static void probe_string(const struct prober *p, struct sluice_place *place)
 		place->bits[SLUICE_BITS_FIRST] |= sluice_bit_of_byte(text.data[0]);
 		place->bits[SLUICE_BITS_LAST] |= sluice_bit_of_byte(text.data[text.len - 1]);
 	}
+	if (p->leaf->node->index->claimed[SLUICE_OP_CIDR])
+		note_address(p, place);
 	if (p->leaf->node->index->claimed[SLUICE_OP_STRING])
 		ask_string(p, hash, text);
 }

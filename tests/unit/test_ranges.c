@@ -37,6 +37,7 @@ static void make_entries(void)
 		entries[i].id = (uint32_t)i;
 		entries[i].node = &node;
 		entries[i].predicate.op = SLUICE_OP_NUMERIC;
+		entries[i].several = true; /* so that there is nothing to check */
 		range->has_lower = rand() % 4 != 0;
 		range->has_upper = !range->has_lower || rand() % 4 != 0;
 		range->lower_inclusive = rand() % 2;
