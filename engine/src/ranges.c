@@ -5,7 +5,8 @@
 
 #include "index.h"
 
-enum { BLOCK_BOUNDS = 64 };
+/* Of the powers of two every third is a width. */
+enum { BLOCK_BOUNDS = 64, WIDTH_STEP = 3 };
 
 struct sluice_bounds_block {
 	uint32_t count;
@@ -55,7 +56,7 @@ static unsigned width_of(int64_t lower, int64_t upper)
 	uint64_t distance = (uint64_t)upper - (uint64_t)lower;
 
 	unsigned width = distance ? 64 - (unsigned)__builtin_clzll(distance) : 0;
-	width += width & 1; /* every second will do */
+	width = (width + WIDTH_STEP - 1) / WIDTH_STEP * WIDTH_STEP;
 	return width < SLUICE_WIDTHS ? width : SLUICE_WIDTHS - 1;
 }
 

@@ -5,7 +5,7 @@
  * A number's key is the first 63 bits of its sign, decimal exponent and digits, so that keys order
  * as numbers do; where keys tie, the numbers are compared.
  *
- * A range with two bounds stands in the one or two cells, as wide as itself or up to four times as
+ * A range with two bounds stands in the one or two cells, as wide as itself or up to eight times as
  * wide, that it reaches into:
  *
  *	keys      0       4       8      12      16
@@ -13,7 +13,7 @@
  *	width 1   | | | | | | | | | |.| | | | | | |     in one of width 1
  *
  * so asking is one look-up for each width in use here, and a look at what stands in the cell found,
- * of which about a quarter holds the number. Of the powers of two every second is a width: fewer
+ * of which about a sixth holds the number. Of the powers of two every third is a width: fewer
  * look-ups are worth more than fewer ranges in a cell. A cell keeps where in it the bounds are, to
  * 14 bits, apart from all else:
  *
