@@ -71,6 +71,7 @@ static void index_destroy(struct sluice_index *index)
 	free(index->inner_filter);
 	free(index->shapes);
 	sluice_ranges_finish(&index->ranges);
+	sluice_known_finish(&index->known);
 	free(index->list);
 	free(index);
 }
@@ -92,7 +93,8 @@ static void index_release(struct sluice_entries *entries, struct sluice_path_nod
 {
 	if (node->index->entries > 0)
 		return;
-	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes;
+	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes +
+	                  sluice_known_bytes(&node->index->known);
 	index_destroy(node->index);
 	node->index = NULL;
 }
@@ -122,6 +124,17 @@ static void count_entry(struct sluice_entry *entry, bool added)
 		node->index->direct[op] = added ? entry : NULL;
 }
 
+/* What the values of its path are known to match of it, or it of them. */
+static bool know_entry(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_known *known = &entry->node->index->known;
+	size_t before = sluice_known_bytes(known);
+	bool added = sluice_known_add(known, entry);
+
+	entries->bytes += sluice_known_bytes(known) - before;
+	return added;
+}
+
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
@@ -144,12 +157,16 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	entry->refs = 1;
 	if (!sluice_ids_take(&entries->ids, &entry->id))
 		goto error_entry;
-	if (!sluice_table_insert(&entries->table, hash, entry))
+	if (!know_entry(entries, entry))
 		goto error_id;
+	if (!sluice_table_insert(&entries->table, hash, entry))
+		goto error_known;
 	entries->bytes += entry_bytes(predicate);
 	count_entry(entry, true);
 	return entry;
 
+error_known:
+	sluice_known_drop(&node->index->known, entry);
 error_id:
 	sluice_ids_give(&entries->ids, entry->id);
 error_entry:
@@ -168,6 +185,7 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	sluice_ids_give(&entries->ids, entry->id);
 	entries->bytes -= entry_bytes(&entry->predicate);
 	count_entry(entry, false);
+	sluice_known_drop(&node->index->known, entry);
 	free(entry);
 	index_release(entries, node);
 }
@@ -426,6 +444,17 @@ static bool is_probed(const struct sluice_entry *entry)
 	return !sluice_entry_is_value(entry) && entry->predicate.op != SLUICE_OP_ABSENT;
 }
 
+/* What the path's values are known to match is told of an entry that leads on, or does no more. */
+static bool known_lead(struct sluice_entries *entries, struct sluice_entry *entry, bool postings)
+{
+	struct sluice_known *known = &entry->node->index->known;
+	size_t before = sluice_known_bytes(known);
+	bool told = sluice_known_lead(known, entry, postings);
+
+	entries->bytes += sluice_known_bytes(known) - before;
+	return told;
+}
+
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
@@ -434,6 +463,8 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 	bool added = true;
 	size_t before = index->ranges.bytes;
 
+	if (!known_lead(entries, entry, true))
+		return false;
 	switch (key.kind) {
 	case SLUICE_KEY_VALUE:
 	case SLUICE_KEY_DIRECT:
@@ -460,8 +491,10 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 			                 entry);
 		break;
 	}
-	if (!added)
+	if (!added) {
+		known_lead(entries, entry, false);
 		return false;
+	}
 	if (index->counts[entry->predicate.op]++ == 0 && is_probed(entry))
 		index->probes |= UINT32_C(1) << entry->predicate.op;
 	return true;
@@ -500,6 +533,7 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 	}
 	if (--index->counts[entry->predicate.op] == 0)
 		index->probes &= ~(UINT32_C(1) << entry->predicate.op);
+	known_lead(entries, entry, false);
 }
 
 /* The list that an entry stands in, or NULL. */
@@ -528,6 +562,7 @@ static void lead_update(struct sluice_entries *entries, struct sluice_entry *ent
 		list[entry->list_at] = sluice_lead_to(entry);
 	else if (entry->predicate.op == SLUICE_OP_NUMERIC)
 		sluice_ranges_update(&entry->node->index->ranges, &entries->cells, entry);
+	known_lead(entries, entry, true);
 }
 
 /* Where a posting goes; NULL when out of memory. */

@@ -22,6 +22,8 @@
  *	directly         true, false, null, exists
  *	one by one       anything-but and wildcards without a piece: each with postings
  *
+ * but at a path where rules name few values these are known to match it or not (known.h).
+ *
  * A posting carries two checks: what other fields of the conjunction must look like, told from a few
  * bits of what the event has there, so that most candidates are dismissed without a look at them:
  *
@@ -40,6 +42,7 @@
 #ifndef SLUICE_INDEX_H
 #define SLUICE_INDEX_H
 
+#include "known.h"
 #include "leaves.h"
 #include "path.h"
 #include "predicate.h"
@@ -128,9 +131,10 @@ struct sluice_entry {
 			uint32_t capacity;
 		} postings; /* where there were ever several */
 	};
-	uint32_t refs;    /* alternatives of rules that are this */
-	uint32_t list_at; /* its place in its node's list, its bucket, or that of ABSENT ones */
-	bool several;     /* `postings` is in use */
+	uint32_t refs;     /* alternatives of rules that are this */
+	uint32_t list_at;  /* its place in its node's list, its bucket, or that of ABSENT ones */
+	bool several;      /* `postings` is in use */
+	uint16_t known_at; /* its row or column in its path's known values */
 	/* Only as much of it as the operator uses; behind it, in the same block, what it points to. */
 	struct sluice_predicate predicate;
 };
@@ -217,6 +221,7 @@ struct sluice_index {
 	struct sluice_shape *shapes; /* owned */
 	uint32_t shape_count, shape_capacity;
 	struct sluice_ranges ranges;
+	struct sluice_known known;
 	struct sluice_span span; /* of the bounds of ranges, claimed ones too */
 	struct sluice_entry *direct[SLUICE_OP_COUNT]; /* true, false, null, exists */
 	struct sluice_lead *list;                     /* owned: the ones to be tried one by one */
@@ -287,7 +292,8 @@ static inline uint64_t sluice_literal_hash(const struct sluice_path_node *node,
  * A search for the entries that the leaves of an event match. Look-ups are asked for by many at a
  * time, so that their cache misses overlap.
  *
- * hit() is called for each entry and leaf, perhaps more than once. Entries that must be tried are
+ * hit() is called for each entry and leaf, perhaps more than once, and says whether the leaf is the
+ * first that matches the entry. Entries that must be tried are
  * tried only where may_try() says so; cost is about the steps of a try. spend() is told of steps
  * beside these, and says whether to go on. Folded texts take memory from `text`.
  */
@@ -304,7 +310,7 @@ enum { SLUICE_QUERIES = 48, SLUICE_QUERY_BUCKET = SLUICE_OP_COUNT };
 
 struct sluice_probe {
 	bool (*may_try)(struct sluice_probe *probe, const struct sluice_entry *entry, size_t cost);
-	void (*hit)(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf);
+	bool (*hit)(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf);
 	bool (*spend)(struct sluice_probe *probe, size_t steps);
 	const struct sluice_entries *entries;
 	struct sluice_leaves *leaves;

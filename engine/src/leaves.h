@@ -36,6 +36,7 @@ struct sluice_leaf {
 	struct sluice_path_node *node;
 	uint32_t element; /* the innermost that it stands in; 0 = none but the event */
 	uint32_t next;    /* the next leaf at the same path, or SLUICE_NO_LEAF */
+	const struct sluice_known_row *known; /* what it matches; NULL: it is to be looked up */
 };
 
 struct sluice_element {
@@ -101,6 +102,7 @@ static inline struct sluice_leaf *sluice_leaves_add(struct sluice_leaves *leaves
 	leaf->node = node;
 	leaf->element = element;
 	leaf->next = SLUICE_NO_LEAF;
+	leaf->known = NULL;
 	if (place->epoch != leaves->epoch)
 		*place = (struct sluice_place){
 			.number = HUGE_VAL, .epoch = leaves->epoch, .first = id, .value = UINT32_MAX

@@ -316,7 +316,7 @@ static bool may_try(struct sluice_probe *probe, const struct sluice_entry *entry
 	return false;
 }
 
-static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
+static bool hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
 {
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
@@ -326,15 +326,16 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 	/* one that leads nowhere needs no mark, unless it is a value's */
 	if (!entry->several && !sluice_entry_is_value(entry) &&
 	    !sluice_checks_pass(&scratch->leaves, &entry->posting.checks))
-		return;
+		return true;
 	if (mark->epoch == scratch->leaves.epoch)
-		return;
+		return false;
 	*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf };
 	if (entry->posting_count == 0)
-		return;
+		return true;
 	if (entry->several)
 		__builtin_prefetch(entry->postings.list);
 	scratch->hits[scratch->hit_count++] = entry;
+	return true;
 }
 
 static bool spend(struct sluice_probe *probe, size_t steps)

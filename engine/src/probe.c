@@ -45,6 +45,18 @@ static void try_each(struct sluice_probe *probe, uint32_t leaf_id, const struct 
 	}
 }
 
+/* A leaf's value: what it matches may be known (again: it was hit already). */
+static inline void hit_value(struct sluice_probe *probe, struct sluice_entry *entry,
+                             uint32_t leaf_id)
+{
+	const struct sluice_known *known = &entry->node->index->known;
+	bool first = probe->hit(probe, entry, leaf_id);
+
+	if (known->rows && entry->known_at != SLUICE_NOT_KNOWN)
+		probe->leaves->leaves[leaf_id].known =
+		        first ? &known->rows[entry->known_at] : &sluice_known_nothing;
+}
+
 /* Whether the entry is the operand that was asked for. */
 static bool answers(const struct sluice_query *query, const struct sluice_entry *entry,
                     const struct sluice_leaf *leaf)
@@ -78,7 +90,10 @@ static void answer(struct sluice_probe *probe, struct sluice_query *query)
 				return;
 			}
 		} else if (answers(query, query->found, &probe->leaves->leaves[query->leaf])) {
-			probe->hit(probe, query->found, query->leaf);
+			if (query->kind <= SLUICE_OP_NULL)
+				hit_value(probe, query->found, query->leaf);
+			else
+				probe->hit(probe, query->found, query->leaf);
 			if (query->kind != SLUICE_OP_MQTT_TOPIC)
 				return; /* an operand has one entry */
 		}
@@ -299,18 +314,36 @@ static void probe_text(const struct prober *p, const struct sluice_index *index)
 		probe_blocks(p, index);
 }
 
+/* All that the leaf's value is known to match and leads on. */
+static void hit_known(const struct prober *p, const struct sluice_known *known)
+{
+	for (uint32_t at = 0; at < known->column_count; at += 64) {
+		uint64_t bits = p->leaf->known->bits[at / 64] & known->active.bits[at / 64];
+		for (; bits; bits &= bits - 1) {
+			const struct sluice_lead *lead =
+			        &known->columns[at + (uint32_t)__builtin_ctzll(bits)];
+			if (sluice_checks_pass(p->probe->leaves, &lead->checks))
+				p->probe->hit(p->probe, lead->entry, p->leaf_id);
+		}
+	}
+}
+
 /* Everything but the leaf's value. */
 static void probe_rest(const struct prober *p, const struct sluice_index *index)
 {
 	struct sluice_probe *probe = p->probe;
 
+	if (HAS(index->probes, SLUICE_OP_EXISTS))
+		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], p->leaf_id);
+	if (p->leaf->known) {
+		hit_known(p, &index->known);
+		return;
+	}
 	if (p->leaf->value.type == SLUICE_JSON_STRING)
 		probe_text(p, index);
 	else if (p->leaf->value.type == SLUICE_JSON_NUMBER && HAS(index->probes, SLUICE_OP_NUMERIC))
 		sluice_ranges_find(&index->ranges, &probe->entries->cells, p->leaf->node,
 		                   &p->leaf->value, p->leaf_id, probe);
-	if (HAS(index->probes, SLUICE_OP_EXISTS))
-		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], p->leaf_id);
 	if (index->list_count)
 		try_each(probe, p->leaf_id, index->list, index->list_count);
 }
@@ -331,7 +364,7 @@ static void ask_string(const struct prober *p, uint64_t hash, struct sluice_str 
 		if (entry->hash == hash && entry->node == p->leaf->node &&
 		    entry->predicate.op == SLUICE_OP_STRING &&
 		    sluice_str_equal(entry->predicate.text, text)) {
-			probe->hit(probe, entry, p->leaf_id);
+			hit_value(probe, entry, p->leaf_id);
 			return;
 		}
 }
@@ -394,7 +427,7 @@ static void probe_literal(const struct prober *p, struct sluice_place *place)
 	place->bits[SLUICE_BITS_VALUE] |=
 	        sluice_bit_of_hash(sluice_literal_hash(p->leaf->node, op));
 	if (entry)
-		p->probe->hit(p->probe, entry, p->leaf_id);
+		hit_value(p->probe, entry, p->leaf_id);
 }
 
 void sluice_index_probe(struct sluice_probe *probe)
@@ -413,10 +446,13 @@ void sluice_index_probe(struct sluice_probe *probe)
 		else
 			probe_literal(&p, place);
 	}
+	if (probe->query_count)
+		answer_all(probe);
 	for (uint32_t i = 0; i < leaves->leaf_count; i++) {
 		struct prober p = { probe, &leaves->leaves[i], i };
 		if (p.leaf->node->index->probes)
 			probe_rest(&p, p.leaf->node->index);
 	}
-	answer_all(probe);
+	if (probe->query_count)
+		answer_all(probe);
 }

@@ -55,7 +55,7 @@ struct found {
 	bool seen[COUNT];
 };
 
-static void note(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
+static bool note(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
 {
 	struct found *found = (struct found *)probe;
 
@@ -64,6 +64,7 @@ static void note(struct sluice_probe *probe, struct sluice_entry *entry, uint32_
 	found->seen[entry->id] = true;
 	found->count++;
 	assert_true(sluice_predicate_matches(&entry->predicate, &found->value));
+	return true;
 }
 
 static bool go_on(struct sluice_probe *probe, size_t steps)
