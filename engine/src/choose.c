@@ -31,6 +31,21 @@ static size_t literal_length(const struct sluice_wildcard *wildcard)
 	return length;
 }
 
+/* Of the values that rules name at its path, the share that the entry matches; 1 where it can't be
+ * told. */
+static double known_share(const struct sluice_entry *entry)
+{
+	enum { ENOUGH = 4 };
+	const struct sluice_known *known = &entry->node->index->known;
+	uint32_t matched = 0;
+
+	if (known->row_count < ENOUGH || !known->rows || entry->known_at == SLUICE_NOT_KNOWN)
+		return 1;
+	for (uint32_t i = 0; i < known->row_count; i++)
+		matched += sluice_known_has(&known->rows[i], entry->known_at);
+	return (matched + 0.5) / (known->row_count + 1.0);
+}
+
 /* Of the events, about how many the entry matches. */
 static double share(const struct sluice_entry *entry)
 {
@@ -223,6 +238,28 @@ static bool is_range(const struct sluice_clause *clause)
 	return is_one(clause, SLUICE_OP_NUMERIC);
 }
 
+/* Whether rules name the path's values again and again, so that events have few others. */
+static bool few_values(const struct sluice_index *index)
+{
+	enum { OFTEN = 4 };
+	const struct sluice_known *known = &index->known;
+	size_t refs = 0;
+
+	for (uint32_t i = 0; i < known->row_count; i++)
+		refs += known->values[i]->refs;
+	return refs >= OFTEN * (size_t)known->row_count;
+}
+
+/* Whether the clause is one predicate of which it is known what it matches. */
+static bool is_known(const struct sluice_clause *clause)
+{
+	enum sluice_check kind;
+
+	if (clause->entry_count != 1 || clause->values || known_share(clause->entries[0]) == 1)
+		return false;
+	return best_bits(clause, &kind) == 64 || few_values(clause->node->index);
+}
+
 /* A bound as a float, moved outwards by more than rounding may have moved it inwards. */
 static float bound_below(const struct sluice_number *number)
 {
@@ -256,6 +293,9 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		kind = SLUICE_CHECK_BLOCK;
 		clause->operand.block.bits = sluice_key_address(
 		        cidr->family, cidr->address, cidr->bits, &clause->operand.block.mask);
+	} else if (is_known(clause)) {
+		kind = SLUICE_CHECK_KNOWN;
+		clause->operand.entry = clause->entries[0];
 	} else {
 		best_bits(clause, &kind);
 		clause->operand.bits = clause_bits(clause, kind);
@@ -271,6 +311,8 @@ static double check_share(const struct sluice_clause *clause)
 
 	if (is_range(clause) || is_one(clause, SLUICE_OP_CIDR))
 		return found;
+	if (is_known(clause))
+		return known_share(clause->entries[0]);
 	int bits = best_bits(clause, &kind);
 	double told = bits == 64 ? 0.95 : bits / 64.0;
 	/* bytes are no hashes: few of them are used */

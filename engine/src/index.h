@@ -30,7 +30,8 @@
  *	[ conj | slot | path | path | 64 bits, one of which the value must set | the same … ]
  *	                            [ bounds that the number must be within    ]
  *
- * A value sets a bit by its hash, a string one by its first and one by its last byte too. Most entries
+ * A value sets a bit by its hash, a string one by its first and one by its last byte too. Where the
+ * path's values are known (known.h), the check is what they are known to match. Most entries
  * have one posting. Wherever entries stand in a list their checks stand beside them (sluice_lead), so
  * that where they fail the entry is not looked at either.
  *
@@ -58,6 +59,7 @@ enum sluice_check {
 	SLUICE_CHECK_LAST = SLUICE_BITS_LAST,
 	SLUICE_CHECK_RANGE = SLUICE_BITS_COUNT,
 	SLUICE_CHECK_BLOCK,
+	SLUICE_CHECK_KNOWN,
 };
 enum { SLUICE_CHECK_SHIFT = 29 };
 /* Instead of a path: there is nothing to check. */
@@ -72,6 +74,7 @@ union sluice_operand {
 	struct {
 		uint32_t mask, bits; /* of sluice_key_address */
 	} block;
+	const struct sluice_entry *entry; /* what the value must match, if that is known */
 };
 
 /* The checks of a posting; where there is only one, or none, the rest are SLUICE_CHECK_NOTHING. */
@@ -85,6 +88,27 @@ struct sluice_posting {
 	struct sluice_conj *conj;
 	uint32_t slot; /* which of the conjunction's slots points back here */
 	struct sluice_checks checks;
+};
+
+/* A predicate at a path. What an event looks at comes first. */
+struct sluice_entry {
+	uint64_t hash;
+	struct sluice_path_node *node;
+	uint32_t id; /* its place in a scratch */
+	uint32_t posting_count;
+	union {
+		struct sluice_posting posting; /* the only one */
+		struct {
+			struct sluice_posting *list; /* owned */
+			uint32_t capacity;
+		} postings; /* where there were ever several */
+	};
+	uint32_t refs;     /* alternatives of rules that are this */
+	uint32_t list_at;  /* its place in its node's list, its bucket, or that of ABSENT ones */
+	bool several;      /* `postings` is in use */
+	uint16_t known_at; /* its row or column in its path's known values */
+	/* Only as much of it as the operator uses; behind it, in the same block, what it points to. */
+	struct sluice_predicate predicate;
 };
 
 /* Whether the check lets an event pass. It may err on that side. */
@@ -108,6 +132,12 @@ static inline bool sluice_check_passes(const struct sluice_leaves *leaves, uint3
 		return place->number >= 0 && place->number <= (double)UINT32_MAX &&
 		       ((uint32_t)place->number & operand.block.mask) == operand.block.bits;
 	}
+	if (kind == SLUICE_CHECK_KNOWN) {
+		const struct sluice_known_row *known = leaves->leaves[place->first].known;
+		return place->first != place->last || !known ||
+		       operand.entry->known_at == SLUICE_NOT_KNOWN ||
+		       sluice_known_has(known, operand.entry->known_at);
+	}
 	return (place->bits[kind] & operand.bits) != 0;
 }
 
@@ -117,27 +147,6 @@ static inline bool sluice_checks_pass(const struct sluice_leaves *leaves,
 	return sluice_check_passes(leaves, checks->what[0], checks->operand[0]) &&
 	       sluice_check_passes(leaves, checks->what[1], checks->operand[1]);
 }
-
-/* A predicate at a path. What an event looks at comes first. */
-struct sluice_entry {
-	uint64_t hash;
-	struct sluice_path_node *node;
-	uint32_t id; /* its place in a scratch */
-	uint32_t posting_count;
-	union {
-		struct sluice_posting posting; /* the only one */
-		struct {
-			struct sluice_posting *list; /* owned */
-			uint32_t capacity;
-		} postings; /* where there were ever several */
-	};
-	uint32_t refs;     /* alternatives of rules that are this */
-	uint32_t list_at;  /* its place in its node's list, its bucket, or that of ABSENT ones */
-	bool several;      /* `postings` is in use */
-	uint16_t known_at; /* its row or column in its path's known values */
-	/* Only as much of it as the operator uses; behind it, in the same block, what it points to. */
-	struct sluice_predicate predicate;
-};
 
 static inline const struct sluice_posting *sluice_entry_postings(const struct sluice_entry *entry)
 {
