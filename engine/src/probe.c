@@ -260,11 +260,11 @@ static void probe_shapes(const struct prober *p, const struct sluice_index *inde
 static void probe_blocks_of(const struct prober *p, const struct sluice_lengths *lengths,
                             const struct sluice_address *address, size_t bytes)
 {
+	struct sluice_key_words words = sluice_key_words(address->bytes);
 	char *kept = NULL; /* asked for later: the bytes must stay until then */
 
 	for (uint32_t i = 0; i < lengths->count; i++) {
-		uint64_t hash =
-		        sluice_key_block(p->leaf->node, address->bytes, lengths->list[i].length);
+		uint64_t hash = sluice_key_block(p->leaf->node, words, lengths->list[i].length);
 		if (!sluice_filter_has(&lengths->filter, hash))
 			continue;
 		if (!kept) {
