@@ -280,7 +280,8 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
 	clause->check = SLUICE_CHECK_NOTHING;
-	if (clause->absent || clause->node->id >= SLUICE_CHECK_NOTHING)
+	clause->operand = sluice_operand_of_nothing();
+	if (clause->absent || clause->node->id >= SLUICE_CHECK_PATHS)
 		return;
 	if (is_range(clause)) {
 		const struct sluice_range *range = &clause->entries[0]->predicate.range;
@@ -330,7 +331,7 @@ void sluice_choose_checks(const struct sluice_conj *conj, const struct sluice_cl
 
 	for (int i = 0; i < SLUICE_CHECKS; i++) {
 		checks->what[i] = SLUICE_CHECK_NOTHING;
-		checks->operand[i].bits = 0;
+		checks->operand[i] = sluice_operand_of_nothing();
 	}
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = clause_of(conj, i);

@@ -62,8 +62,9 @@ enum sluice_check {
 	SLUICE_CHECK_KNOWN,
 };
 enum { SLUICE_CHECK_SHIFT = 29 };
-/* Instead of a path: there is nothing to check. */
-#define SLUICE_CHECK_NOTHING ((UINT32_C(1) << SLUICE_CHECK_SHIFT) - 1)
+#define SLUICE_CHECK_PATHS (UINT32_C(1) << SLUICE_CHECK_SHIFT)
+/* There is nothing to check: the root's value, which sets all bits. */
+#define SLUICE_CHECK_NOTHING 0
 
 /* What a check holds against what it looks at. */
 union sluice_operand {
@@ -76,6 +77,11 @@ union sluice_operand {
 	} block;
 	const struct sluice_entry *entry; /* what the value must match, if that is known */
 };
+
+static inline union sluice_operand sluice_operand_of_nothing(void)
+{
+	return (union sluice_operand){ .bits = UINT64_MAX };
+}
 
 /* The checks of a posting; where there is only one, or none, the rest are SLUICE_CHECK_NOTHING. */
 enum { SLUICE_CHECKS = 2 };
@@ -115,30 +121,23 @@ struct sluice_entry {
 static inline bool sluice_check_passes(const struct sluice_leaves *leaves, uint32_t check,
                                        union sluice_operand operand)
 {
-	uint32_t path = check & SLUICE_CHECK_NOTHING;
+	const struct sluice_place *place = &leaves->places[check & (SLUICE_CHECK_PATHS - 1)];
 	uint32_t kind = check >> SLUICE_CHECK_SHIFT;
 
-	if (path == SLUICE_CHECK_NOTHING)
-		return true;
-	const struct sluice_place *place = &leaves->places[path];
 	if (place->epoch != leaves->epoch)
 		return false;
+	if (kind < SLUICE_BITS_COUNT)
+		return (place->bits[kind] & operand.bits) != 0;
 	if (kind == SLUICE_CHECK_RANGE)
 		return !((place->number < (double)operand.range.lower) |
 		         (place->number > (double)operand.range.upper));
-	if (kind == SLUICE_CHECK_BLOCK) {
-		if (place->number != place->number) /* not told: there are several */
-			return true;
-		return place->number >= 0 && place->number <= (double)UINT32_MAX &&
-		       ((uint32_t)place->number & operand.block.mask) == operand.block.bits;
-	}
-	if (kind == SLUICE_CHECK_KNOWN) {
-		const struct sluice_known_row *known = leaves->leaves[place->first].known;
-		return place->first != place->last || !known ||
-		       operand.entry->known_at == SLUICE_NOT_KNOWN ||
-		       sluice_known_has(known, operand.entry->known_at);
-	}
-	return (place->bits[kind] & operand.bits) != 0;
+	if (kind == SLUICE_CHECK_KNOWN)
+		return !place->known || operand.entry->known_at == SLUICE_NOT_KNOWN ||
+		       sluice_known_has(place->known, operand.entry->known_at);
+	if (place->number != place->number) /* not told: there are several */
+		return true;
+	return place->number >= 0 && place->number <= (double)UINT32_MAX &&
+	       ((uint32_t)place->number & operand.block.mask) == operand.block.bits;
 }
 
 static inline bool sluice_checks_pass(const struct sluice_leaves *leaves,
@@ -161,9 +160,10 @@ struct sluice_lead {
 
 static inline struct sluice_lead sluice_lead_to(struct sluice_entry *entry)
 {
-	struct sluice_lead lead = { entry,
-		                    { { SLUICE_CHECK_NOTHING, SLUICE_CHECK_NOTHING }, { { 0 } } } };
+	struct sluice_lead lead = { .entry = entry };
 
+	for (int i = 0; i < SLUICE_CHECKS; i++)
+		lead.checks.operand[i] = sluice_operand_of_nothing();
 	if (!entry->several)
 		lead.checks = entry->posting.checks;
 	return lead;

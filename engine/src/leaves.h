@@ -62,6 +62,8 @@ struct sluice_place {
 	uint32_t epoch; /* the event this is about; of another event: nothing is here */
 	uint32_t first, last;
 	uint32_t value; /* the entry that is the value of the only leaf; UINT32_MAX: none is */
+	const struct sluice_known_row *known; /* what the only leaf matches; NULL: not known */
+	uint64_t unused; /* so that a place is a line of the cache, and found by a shift */
 };
 
 struct sluice_leaves {

@@ -52,9 +52,13 @@ static inline void hit_value(struct sluice_probe *probe, struct sluice_entry *en
 	const struct sluice_known *known = &entry->node->index->known;
 	bool first = probe->hit(probe, entry, leaf_id);
 
-	if (known->rows && entry->known_at != SLUICE_NOT_KNOWN)
-		probe->leaves->leaves[leaf_id].known =
-		        first ? &known->rows[entry->known_at] : &sluice_known_nothing;
+	if (known->rows && entry->known_at != SLUICE_NOT_KNOWN) {
+		const struct sluice_known_row *row = &known->rows[entry->known_at];
+		struct sluice_place *place = &probe->leaves->places[entry->node->id];
+		probe->leaves->leaves[leaf_id].known = first ? row : &sluice_known_nothing;
+		if (place->first == place->last)
+			place->known = row;
+	}
 }
 
 /* Whether the entry is the operand that was asked for. */

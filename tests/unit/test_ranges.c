@@ -47,6 +47,10 @@ static void make_entries(void)
 	}
 }
 
+/* What checks of nothing look at. */
+static struct sluice_place root = { .bits = { UINT64_MAX } };
+static struct sluice_leaves leaves = { .places = &root };
+
 /* A search that notes what it finds. */
 struct found {
 	struct sluice_probe probe;
@@ -84,7 +88,7 @@ static bool stop(struct sluice_probe *probe, size_t steps)
 static void compare_with_a_list(const struct sluice_ranges *ranges,
                                 const struct sluice_table *cells, int value)
 {
-	struct found found = { .probe = { .hit = note, .spend = go_on },
+	struct found found = { .probe = { .hit = note, .spend = go_on, .leaves = &leaves },
 		               .value.type = SLUICE_JSON_NUMBER };
 	char text[DIGITS];
 	size_t expected = 0;
