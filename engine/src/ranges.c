@@ -208,11 +208,16 @@ error:
 	return false;
 }
 
-static uint32_t held_at(const struct cell *cell, const struct sluice_entry *entry)
+/* Looked for by its places, of which many are in a line of the cache. */
+static uint32_t held_at(const struct cell *cell, const struct sluice_entry *entry,
+                        const struct where *where)
 {
+	const int16_t *lower = lowers(cell), *upper = uppers(cell);
+	int16_t low = place_of(lower_key(range_of(entry)), where);
+	int16_t high = place_of(upper_key(range_of(entry)), where);
 	uint32_t at = 0;
 
-	while (cell->leads[at].entry != entry)
+	while (lower[at] != low || upper[at] != high || cell->leads[at].entry != entry)
 		at++;
 	return at;
 }
@@ -221,7 +226,7 @@ static void cell_drop(struct sluice_ranges *ranges, struct sluice_table *cells,
                       const struct sluice_entry *entry, const struct where *where)
 {
 	struct cell *cell = find_cell(cells, cell_hash(where), where);
-	uint32_t at = held_at(cell, entry), last = --cell->count;
+	uint32_t at = held_at(cell, entry, where), last = --cell->count;
 
 	put(cell, at, cell->leads[last], lowers(cell)[last], uppers(cell)[last]);
 	put(cell, last, cell->leads[last], PLACE_BEHIND, PLACE_BEFORE);
@@ -286,7 +291,7 @@ static void update_cells(struct sluice_table *cells, struct sluice_entry *entry)
 
 	for (int i = 0; i < count; i++) {
 		struct cell *cell = find_cell(cells, cell_hash(&where[i]), &where[i]);
-		cell->leads[held_at(cell, entry)] = sluice_lead_to(entry);
+		cell->leads[held_at(cell, entry, &where[i])] = sluice_lead_to(entry);
 	}
 }
 
