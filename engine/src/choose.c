@@ -5,7 +5,7 @@
  * Both want the share of events that a field lets through, of which nothing is known but what rules
  * say: a value is one of as many as rules name at its path, a range a part of the span of all ranges
  * there, an affix one of the others, or rarer the longer it is. The clause with the smallest share
- * finds the conjunction, the next that a check can tell becomes its check.
+ * finds the conjunction, the next that checks can tell become its checks.
  */
 #include <float.h>
 
@@ -29,6 +29,21 @@ static size_t literal_length(const struct sluice_wildcard *wildcard)
 	for (size_t i = 0; i < wildcard->piece_count; i++)
 		length += wildcard->pieces[i].len;
 	return length;
+}
+
+/* Of the values that rules name at its path, the share that the entry matches; 1 where it can't be
+ * told. */
+static double known_share(const struct sluice_entry *entry)
+{
+	enum { ENOUGH = 4 };
+	const struct sluice_known *known = &entry->node->index->known;
+	uint32_t matched = 0;
+
+	if (known->row_count < ENOUGH || !known->rows || entry->known_at == SLUICE_NOT_KNOWN)
+		return 1;
+	for (uint32_t i = 0; i < known->row_count; i++)
+		matched += sluice_known_has(&known->rows[i], entry->known_at);
+	return (matched + 0.5) / (known->row_count + 1.0);
 }
 
 /* Of the events, about how many the entry matches. */
@@ -212,10 +227,37 @@ static uint64_t best_bits(const struct sluice_clause *clause, enum sluice_check 
 	return fewest;
 }
 
+/* Whether a single predicate of this operator is all of the clause. */
+static bool is_one(const struct sluice_clause *clause, enum sluice_operator op)
+{
+	return clause->entry_count == 1 && clause->entry->op == op;
+}
+
 static bool is_range(const struct sluice_clause *clause)
 {
-	return clause->entry_count == 1 &&
-	       sluice_clause_entries(clause)[0]->op == SLUICE_OP_NUMERIC;
+	return is_one(clause, SLUICE_OP_NUMERIC);
+}
+
+/* Whether rules name the path's values again and again, so that events have few others. */
+static bool few_values(const struct sluice_index *index)
+{
+	enum { OFTEN = 4 };
+	const struct sluice_known *known = &index->known;
+	size_t refs = 0;
+
+	for (uint32_t i = 0; i < known->row_count; i++)
+		refs += known->values[i]->refs;
+	return refs >= OFTEN * (size_t)known->row_count;
+}
+
+/* Whether the clause is one predicate of which it is known what it matches. */
+static bool is_known(const struct sluice_clause *clause)
+{
+	enum sluice_check kind;
+
+	if (clause->kind != SLUICE_CLAUSE_ONE || known_share(clause->entry) == 1)
+		return false;
+	return best_bits(clause, &kind) == UINT64_MAX || few_values(clause->entry->node->index);
 }
 
 /* A bound as a float, moved outwards by more than rounding may have moved it inwards. */
@@ -238,15 +280,23 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
 	clause->check = SLUICE_CHECK_NOTHING;
-	if (clause->absent || clause->path >= SLUICE_CHECK_NOTHING)
+	clause->operand = sluice_operand_of_nothing();
+	if (clause->absent || clause->path >= SLUICE_CHECK_PATHS)
 		return;
 	if (is_range(clause)) {
-		const struct sluice_range *range =
-		        &sluice_entry_whole(sluice_clause_entries(clause)[0])->range;
+		const struct sluice_range *range = &sluice_entry_whole(clause->entry)->range;
 		clause->operand.range.lower =
 		        range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
 		clause->operand.range.upper =
 		        range->has_upper ? bound_above(&range->upper) : FLT_MAX;
+	} else if (is_one(clause, SLUICE_OP_CIDR)) {
+		const struct sluice_cidr *cidr = &sluice_entry_whole(clause->entry)->cidr;
+		kind = SLUICE_CHECK_BLOCK;
+		clause->operand.block.bits = sluice_key_address(
+		        cidr->family, cidr->address, cidr->bits, &clause->operand.block.mask);
+	} else if (is_known(clause)) {
+		kind = SLUICE_CHECK_KNOWN;
+		clause->operand.entry = clause->entry;
 	} else {
 		clause->operand.bits = best_bits(clause, &kind);
 	}
@@ -258,8 +308,10 @@ static double check_share(const struct sluice_clause *clause)
 {
 	double found = clause_share(clause);
 
-	if (is_range(clause))
+	if (is_range(clause) || is_one(clause, SLUICE_OP_CIDR))
 		return found;
+	if (is_known(clause))
+		return known_share(clause->entry);
 	int bits = count_bits(clause->operand.bits);
 	double told = bits == 64 ? 0.95 : bits / 64.0;
 	/* bytes are no hashes: few of them are used */
@@ -268,23 +320,35 @@ static double check_share(const struct sluice_clause *clause)
 	return found > told ? found : told;
 }
 
-/* Of the clauses that need a leaf, the one that a check tells best; there may be none. */
-void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
-                         struct sluice_posting *posting)
+/* Of the clauses that need a leaf, those that checks tell best, the best first; there may be none. */
+void sluice_choose_checks(const struct sluice_conj *conj, const struct sluice_clause *found_by,
+                          struct sluice_checks *checks)
 {
-	double best = 0;
+	double passing[SLUICE_CHECKS];
+	int count = 0;
 
-	*posting = (struct sluice_posting){ .check = SLUICE_CHECK_NOTHING };
+	for (int i = 0; i < SLUICE_CHECKS; i++) {
+		checks->what[i] = SLUICE_CHECK_NOTHING;
+		checks->operand[i] = sluice_operand_of_nothing();
+	}
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		const struct sluice_clause *clause = sluice_conj_clause(conj, i);
 		if (clause == found_by || clause->check == SLUICE_CHECK_NOTHING)
 			continue;
-		double passing = check_share(clause);
-		if (posting->check == SLUICE_CHECK_NOTHING || passing < best) {
-			posting->check = clause->check;
-			posting->operand = clause->operand;
-			best = passing;
+		double share = check_share(clause);
+		int at = count < SLUICE_CHECKS ? count++ : SLUICE_CHECKS;
+		for (; at > 0 && share < passing[at - 1]; at--) {
+			if (at == SLUICE_CHECKS)
+				continue;
+			passing[at] = passing[at - 1];
+			checks->what[at] = checks->what[at - 1];
+			checks->operand[at] = checks->operand[at - 1];
 		}
+		if (at == SLUICE_CHECKS)
+			continue;
+		passing[at] = share;
+		checks->what[at] = clause->check;
+		checks->operand[at] = clause->operand;
 	}
 }
 

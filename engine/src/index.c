@@ -29,9 +29,10 @@ static bool is_text(const struct sluice_predicate *predicate)
 	case SLUICE_OP_FOLD:
 	case SLUICE_OP_FOLD_PREFIX:
 	case SLUICE_OP_FOLD_SUFFIX:
-		return true;
+		return predicate->text.len <= UINT16_MAX;
 	case SLUICE_OP_MQTT_TOPIC: /* those with very many levels stand in a list */
-		return sluice_key_of(predicate).kind == SLUICE_KEY_SHAPE;
+		return predicate->text.len <= UINT16_MAX &&
+		       sluice_key_of(predicate).kind == SLUICE_KEY_SHAPE;
 	default:
 		return false;
 	}
@@ -51,14 +52,14 @@ static struct sluice_entry *entry_create(const struct sluice_predicate *predicat
 
 	if (!entry)
 		return NULL;
-	entry->op = predicate->op & 0x7f;
+	entry->op = predicate->op & 0x1f;
 	if (!is_text(predicate)) {
 		entry->whole = true;
 		sluice_predicate_copy(sluice_entry_whole(entry), predicate,
 		                      (char *)entry + room_at(predicate->op));
 		return entry;
 	}
-	entry->text_len = predicate->text.len & 0xffffff; /* a pattern is shorter */
+	entry->text_len = (uint16_t)predicate->text.len;
 	if (entry->text_len)
 		memcpy(entry->predicate, predicate->text.data, entry->text_len);
 	return entry;
@@ -86,6 +87,7 @@ static void index_destroy(struct sluice_index *index)
 	free(index->inner_filter);
 	free(index->shapes);
 	sluice_ranges_finish(&index->ranges);
+	sluice_known_finish(&index->known);
 	free(index->list);
 	free(index);
 }
@@ -107,7 +109,8 @@ static void index_release(struct sluice_entries *entries, struct sluice_path_nod
 {
 	if (node->index->entries > 0)
 		return;
-	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes;
+	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes +
+	                  sluice_known_bytes(&node->index->known);
 	index_destroy(node->index);
 	node->index = NULL;
 }
@@ -139,6 +142,17 @@ static void count_entry(struct sluice_entry *entry, bool added)
 		node->index->direct[op] = added ? entry : NULL;
 }
 
+/* What the values of its path are known to match of it, or it of them. */
+static bool know_entry(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_known *known = &entry->node->index->known;
+	size_t before = sluice_known_bytes(known);
+	bool added = sluice_known_add(known, entry);
+
+	entries->bytes += sluice_known_bytes(known) - before;
+	return added;
+}
+
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
@@ -160,12 +174,16 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	entry->refs = 1;
 	if (!sluice_ids_take(&entries->ids, &entry->id))
 		goto error_entry;
-	if (!sluice_table_insert(&entries->table, hash, entry))
+	if (!know_entry(entries, entry))
 		goto error_id;
+	if (!sluice_table_insert(&entries->table, hash, entry))
+		goto error_known;
 	entries->bytes += entry_bytes(predicate);
 	count_entry(entry, true);
 	return entry;
 
+error_known:
+	sluice_known_drop(&node->index->known, entry);
 error_id:
 	sluice_ids_give(&entries->ids, entry->id);
 error_entry:
@@ -185,6 +203,7 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	struct sluice_predicate room;
 	entries->bytes -= entry_bytes(sluice_entry_predicate(entry, &room));
 	count_entry(entry, false);
+	sluice_known_drop(&node->index->known, entry);
 	free(entry);
 	index_release(entries, node);
 }
@@ -305,30 +324,30 @@ static void shape_drop(struct sluice_index *index, struct sluice_shape shape)
 		index->shapes[at] = index->shapes[--index->shape_count];
 }
 
-static bool list_add(struct sluice_entry ***list, uint32_t *count, uint32_t *capacity,
+static bool list_add(struct sluice_lead **list, uint32_t *count, uint32_t *capacity,
                      struct sluice_entry *entry)
 {
 	if (*count == *capacity) {
-		uint32_t grown = *capacity ? *capacity * 2 : 4;
-		struct sluice_entry **moved = realloc(*list, grown * sizeof(struct sluice_entry *));
+		uint32_t grown = *capacity ? *capacity * 2 : 1;
+		struct sluice_lead *moved = realloc(*list, grown * sizeof(**list));
 		if (!moved)
 			return false;
 		*list = moved;
 		*capacity = grown;
 	}
 	sluice_entry_whole(entry)->list_at = *count;
-	(*list)[(*count)++] = entry;
+	(*list)[(*count)++] = sluice_lead_to(entry);
 	return true;
 }
 
-static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice_entry *entry)
+static void list_drop(struct sluice_lead *list, uint32_t *count, struct sluice_entry *entry)
 {
-	struct sluice_entry *last = list[--*count];
+	struct sluice_lead last = list[--*count];
 
 	uint32_t at = sluice_entry_whole(entry)->list_at;
 
 	list[at] = last;
-	sluice_entry_whole(last)->list_at = at;
+	sluice_entry_whole(last.entry)->list_at = at;
 }
 
 /* --- wildcards --- */
@@ -446,6 +465,17 @@ static bool is_probed(const struct sluice_entry *entry)
 	return !sluice_entry_is_value(entry) && entry->op != SLUICE_OP_ABSENT;
 }
 
+/* What the path's values are known to match is told of an entry that leads on, or does no more. */
+static bool known_lead(struct sluice_entries *entries, struct sluice_entry *entry, bool postings)
+{
+	struct sluice_known *known = &entry->node->index->known;
+	size_t before = sluice_known_bytes(known);
+	bool told = sluice_known_lead(known, entry, postings);
+
+	entries->bytes += sluice_known_bytes(known) - before;
+	return told;
+}
+
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
@@ -455,6 +485,8 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 	bool added = true;
 	size_t before = index->ranges.bytes;
 
+	if (!known_lead(entries, entry, true))
+		return false;
 	switch (key.kind) {
 	case SLUICE_KEY_VALUE:
 	case SLUICE_KEY_DIRECT:
@@ -481,8 +513,10 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 			                 entry);
 		break;
 	}
-	if (!added)
+	if (!added) {
+		known_lead(entries, entry, false);
 		return false;
+	}
 	if (index->counts[entry->op]++ == 0 && is_probed(entry))
 		index->probes |= UINT32_C(1) << entry->op;
 	return true;
@@ -522,6 +556,38 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 	}
 	if (--index->counts[entry->op] == 0)
 		index->probes &= ~(UINT32_C(1) << entry->op);
+	known_lead(entries, entry, false);
+}
+
+/* The list that an entry stands in, or NULL. */
+static struct sluice_lead *list_of(struct sluice_entries *entries, const struct sluice_entry *entry)
+{
+	struct sluice_index *index = entry->node->index;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
+
+	switch (sluice_key_of(predicate).kind) {
+	case SLUICE_KEY_WILDCARD:
+		if (predicate->wildcard.found_affix == SLUICE_AFFIX_NONE)
+			return index->list;
+		return sluice_bucket_find(entries, predicate->wildcard.found_by)->list;
+	case SLUICE_KEY_LIST:
+		return entry->op == SLUICE_OP_ABSENT ? entries->absent : index->list;
+	default:
+		return NULL;
+	}
+}
+
+/* It has several postings now, so what leads to it has nothing to check. */
+static void lead_update(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_lead *list = list_of(entries, entry);
+
+	if (list)
+		list[sluice_entry_whole(entry)->list_at] = sluice_lead_to(entry);
+	else if (entry->op == SLUICE_OP_NUMERIC)
+		sluice_ranges_update(&entry->node->index->ranges, &entries->cells, entry);
+	known_lead(entries, entry, true);
 }
 
 /* Where a posting goes; NULL when out of memory. */
@@ -537,12 +603,15 @@ static struct sluice_posting *posting_room(struct sluice_entries *entries,
 		list = realloc(list, grown * sizeof(*list));
 		if (!list)
 			return NULL;
-		if (!entry->several)
-			list[0] = entry->posting;
 		entries->bytes += (grown - (entry->several ? capacity : 0)) * sizeof(*list);
+		bool first = !entry->several;
+		if (first)
+			list[0] = entry->posting;
 		entry->postings.list = list;
 		entry->postings.capacity = grown;
 		entry->several = true;
+		if (first)
+			lead_update(entries, entry);
 	}
 	return &entry->postings.list[entry->posting_count];
 }
@@ -552,9 +621,11 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 {
 	struct sluice_posting *room = posting_room(entries, entry);
 
-	if (!room || (entry->posting_count == 0 && !activate(entries, entry)))
+	if (!room)
 		return false;
 	*room = posting;
+	if (entry->posting_count == 0 && !activate(entries, entry))
+		return false;
 	*at = entry->posting_count++;
 	return true;
 }

@@ -285,7 +285,7 @@ static void look_at_postings(struct sluice_scratch *scratch, const struct sluice
 	const struct sluice_posting *end = posting + entry->posting_count;
 
 	for (; posting < end; posting++) {
-		if (!sluice_check_passes(&scratch->leaves, posting->check, posting->operand))
+		if (!sluice_checks_pass(&scratch->leaves, &posting->checks))
 			continue;
 		/* its rule's block: the clauses stand before it, entries of long ones behind */
 		const char *conj = (const char *)posting->conj;
@@ -318,7 +318,7 @@ static bool may_try(struct sluice_probe *probe, const struct sluice_entry *entry
 	return false;
 }
 
-static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
+static bool hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
 {
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
@@ -327,16 +327,17 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 		scratch->leaves.places[entry->node->id].value = entry->id;
 	/* one that leads nowhere needs no mark, unless it is a value's */
 	if (!entry->several && !sluice_entry_is_value(entry) &&
-	    !sluice_check_passes(&scratch->leaves, entry->posting.check, entry->posting.operand))
-		return;
+	    !sluice_checks_pass(&scratch->leaves, &entry->posting.checks))
+		return true;
 	if (mark->epoch == scratch->leaves.epoch)
-		return;
+		return false;
 	*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf };
 	if (entry->posting_count == 0)
-		return;
+		return true;
 	if (entry->several)
 		__builtin_prefetch(entry->postings.list);
 	scratch->hits[scratch->hit_count++] = entry;
+	return true;
 }
 
 static bool spend(struct sluice_probe *probe, size_t steps)
@@ -368,7 +369,7 @@ static bool find_candidates(struct sluice_scratch *scratch)
 	for (uint32_t i = 0; i < scratch->hit_count; i++)
 		look_at_postings(scratch, scratch->hits[i]);
 	for (uint32_t i = 0; i < matcher->entries.absent_count; i++) {
-		const struct sluice_entry *entry = matcher->entries.absent[i];
+		const struct sluice_entry *entry = matcher->entries.absent[i].entry;
 		if (sluice_leaves_first(leaves, entry->node) == SLUICE_NO_LEAF)
 			look_at_postings(scratch, entry);
 	}

@@ -352,7 +352,7 @@ static bool index_conj(struct sluice_matcher *matcher, struct sluice_conj *conj)
 	}
 
 	struct sluice_posting posting;
-	sluice_choose_check(conj, best, &posting);
+	sluice_choose_checks(conj, best, &posting.checks);
 	if (!best) {
 		const struct sluice_clause *first = sluice_conj_clause(conj, 0);
 		struct sluice_rule_set *set = sluice_conj_set(conj);

@@ -213,12 +213,12 @@ void sluice_choose_clause_check(struct sluice_clause *clause);
 
 /*
  * Where a conjunction is found: the clause whose entries get its postings, or NULL when all of its
- * clauses hold for an absent field too; and the check that its postings carry, which is that of
- * another clause.
+ * clauses hold for an absent field too; and the checks that its postings carry, which are those of
+ * other clauses.
  */
 const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj);
-void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
-                         struct sluice_posting *posting);
+void sluice_choose_checks(const struct sluice_conj *conj, const struct sluice_clause *found_by,
+                          struct sluice_checks *checks);
 
 /* Sorts the numbers of the conjunction's clauses, which are these, by what verifying them is worth. */
 void sluice_choose_order(const struct sluice_conj *conj, uint16_t *clauses);

@@ -81,8 +81,11 @@ static __attribute__((noinline)) uint32_t find_first_match(struct sluice_scratch
                                                            const struct sluice_entry *entry)
 {
 	const struct sluice_leaves *leaves = &scratch->leaves;
-	uint32_t id = sluice_leaves_first(leaves, entry->node);
+	const struct sluice_place *place = &leaves->places[entry->node->id];
+	uint32_t id = place->first;
 
+	if (place->known && entry->known_at != SLUICE_NOT_KNOWN)
+		return sluice_known_has(place->known, entry->known_at) ? id : SLUICE_NO_LEAF;
 	while (id != SLUICE_NO_LEAF) {
 		const struct sluice_leaf *leaf = &leaves->leaves[id];
 		if (!sluice_charge(scratch, leaf_cost(leaf)))
