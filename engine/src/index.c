@@ -646,5 +646,7 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
 		free(list);
 		entry->several = false;
 	}
+	/* what its checks look at may go with the rule */
+	entry->posting = (struct sluice_posting){ 0 };
 	return false;
 }
