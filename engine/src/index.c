@@ -565,6 +565,10 @@ static void lead_update(struct sluice_entries *entries, struct sluice_entry *ent
 	known_lead(entries, entry, true);
 }
 
+/* Its checks fail. They must not be those of a posting that went, which look at entries that may have
+ * gone too. */
+static const struct sluice_posting no_posting;
+
 /* Where a posting goes; NULL when out of memory. */
 static struct sluice_posting *posting_room(struct sluice_entries *entries,
                                            struct sluice_entry *entry)
@@ -599,8 +603,10 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 	if (!room)
 		return false;
 	*room = posting;
-	if (entry->posting_count == 0 && !activate(entries, entry))
+	if (entry->posting_count == 0 && !activate(entries, entry)) {
+		entry->posting = no_posting;
 		return false;
+	}
 	*at = entry->posting_count++;
 	return true;
 }
@@ -621,5 +627,6 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
 		free(list);
 		entry->several = false;
 	}
+	entry->posting = no_posting;
 	return false;
 }
