@@ -275,7 +275,26 @@ static float bound_above(const struct sluice_number *number)
 	return near == near ? (float)(near + (near < 0 ? -near : near) * 4e-7 + 1e-30) : FLT_MAX;
 }
 
-void sluice_choose_clause_check(struct sluice_clause *clause)
+/* The ids of an anything-but's operands; one may stand twice. */
+static void operand_ids(const struct sluice_entries *entries, const struct sluice_clause *clause,
+                        uint32_t ids[SLUICE_CHECK_VALUES])
+{
+	const struct sluice_predicate *predicate = &clause->entries[0]->predicate;
+
+	for (size_t i = 0; i < SLUICE_CHECK_VALUES; i++)
+		ids[i] = sluice_entry_find(entries, clause->node,
+		                           &predicate->but.list[i % predicate->but.count])
+		                 ->id;
+}
+
+/* Whether the clause is an anything-but whose operands have entries. */
+static bool has_operands(const struct sluice_clause *clause)
+{
+	return clause->entry_count == 1 &&
+	       sluice_entry_keeps_operands(&clause->entries[0]->predicate);
+}
+
+void sluice_choose_clause_check(const struct sluice_entries *entries, struct sluice_clause *clause)
 {
 	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
@@ -294,6 +313,9 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		kind = SLUICE_CHECK_BLOCK;
 		clause->operand.block.bits = sluice_key_address(
 		        cidr->family, cidr->address, cidr->bits, &clause->operand.block.mask);
+	} else if (has_operands(clause)) {
+		kind = SLUICE_CHECK_NONE_OF;
+		operand_ids(entries, clause, clause->operand.values);
 	} else if (is_known(clause)) {
 		kind = SLUICE_CHECK_KNOWN;
 		clause->operand.entry = clause->entries[0];

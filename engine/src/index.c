@@ -51,10 +51,11 @@ static bool same_predicate(const struct sluice_predicate *a, const struct sluice
 	}
 }
 
-static struct sluice_entry *entry_find(const struct sluice_entries *entries,
+struct sluice_entry *sluice_entry_find(const struct sluice_entries *entries,
                                        const struct sluice_path_node *node,
-                                       const struct sluice_predicate *predicate, uint64_t hash)
+                                       const struct sluice_predicate *predicate)
 {
+	uint64_t hash = sluice_key_hash(node, predicate);
 	struct sluice_cursor cursor = { 0 };
 	struct sluice_entry *entry;
 
@@ -91,8 +92,8 @@ static bool index_take(struct sluice_entries *entries, struct sluice_path_node *
 /* Frees the index of a path that has no entry. */
 static void index_release(struct sluice_entries *entries, struct sluice_path_node *node)
 {
-	if (node->index->entries > 0)
-		return;
+	if (!node->index || node->index->entries > 0)
+		return; /* an operand that was claimed in vain may have been the last */
 	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes +
 	                  sluice_known_bytes(&node->index->known);
 	index_destroy(node->index);
@@ -135,12 +136,36 @@ static bool know_entry(struct sluice_entries *entries, struct sluice_entry *entr
 	return added;
 }
 
+/* --- the operands of an anything-but, where it keeps them as entries --- */
+
+static void release_operands(struct sluice_entries *entries, struct sluice_path_node *node,
+                             const struct sluice_predicate *predicate, size_t count)
+{
+	for (size_t i = 0;
+	     i < count && sluice_entry_keeps_operands(predicate) && i < predicate->but.count; i++)
+		sluice_entry_release(entries,
+		                     sluice_entry_find(entries, node, &predicate->but.list[i]));
+}
+
+static bool claim_operands(struct sluice_entries *entries, struct sluice_path_node *node,
+                           const struct sluice_predicate *predicate)
+{
+	for (size_t i = 0; sluice_entry_keeps_operands(predicate) && i < predicate->but.count; i++)
+		if (!sluice_entry_claim(entries, node, &predicate->but.list[i])) {
+			release_operands(entries, node, predicate, i);
+			return false;
+		}
+	return true;
+}
+
+/* --- claiming --- */
+
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
 {
 	uint64_t hash = sluice_key_hash(node, predicate);
-	struct sluice_entry *entry = entry_find(entries, node, predicate, hash);
+	struct sluice_entry *entry = sluice_entry_find(entries, node, predicate);
 
 	if (entry) {
 		entry->refs++;
@@ -157,8 +182,10 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	entry->refs = 1;
 	if (!sluice_ids_take(&entries->ids, &entry->id))
 		goto error_entry;
-	if (!know_entry(entries, entry))
+	if (!claim_operands(entries, node, predicate))
 		goto error_id;
+	if (!know_entry(entries, entry))
+		goto error_operands;
 	if (!sluice_table_insert(&entries->table, hash, entry))
 		goto error_known;
 	entries->bytes += entry_bytes(predicate);
@@ -167,6 +194,8 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 
 error_known:
 	sluice_known_drop(&node->index->known, entry);
+error_operands:
+	release_operands(entries, node, predicate, SLUICE_CHECK_VALUES);
 error_id:
 	sluice_ids_give(&entries->ids, entry->id);
 error_entry:
@@ -181,6 +210,7 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	if (--entry->refs > 0)
 		return;
 	struct sluice_path_node *node = entry->node;
+	release_operands(entries, node, &entry->predicate, SLUICE_CHECK_VALUES);
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
 	entries->bytes -= entry_bytes(&entry->predicate);

@@ -133,7 +133,7 @@ static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_patte
 }
 
 /* What is known of a clause when all of its entries are. */
-static void finish_clause(struct sluice_clause *clause)
+static void finish_clause(const struct sluice_entries *entries, struct sluice_clause *clause)
 {
 	uint32_t *ids = (uint32_t *)(clause->entries + clause->entry_count);
 
@@ -142,7 +142,7 @@ static void finish_clause(struct sluice_clause *clause)
 		ids[k] = clause->entries[k]->id;
 		clause->values &= sluice_entry_is_value(clause->entries[k]);
 	}
-	sluice_choose_clause_check(clause);
+	sluice_choose_clause_check(entries, clause);
 }
 
 /* Claims the paths and entries of the rule's clauses. */
@@ -170,7 +170,7 @@ static bool claim_clauses(struct sluice_matcher *matcher, struct sluice_rule_set
 			else
 				clause->entries[clause->entry_count++] = entry;
 		}
-		finish_clause(clause);
+		finish_clause(&matcher->entries, clause);
 	}
 	return true;
 }
