@@ -275,7 +275,26 @@ static float bound_above(const struct sluice_number *number)
 	return near == near ? (float)(near + (near < 0 ? -near : near) * 4e-7 + 1e-30) : FLT_MAX;
 }
 
-void sluice_choose_clause_check(struct sluice_clause *clause)
+/* Whether the clause is an anything-but whose operands have entries. */
+static bool has_operands(const struct sluice_clause *clause)
+{
+	return is_one(clause, SLUICE_OP_BUT) &&
+	       sluice_entry_keeps_operands(sluice_entry_whole(clause->entry));
+}
+
+/* Their ids; one may stand twice. */
+static void operand_ids(const struct sluice_entries *entries, const struct sluice_entry *entry,
+                        uint32_t ids[SLUICE_CHECK_VALUES])
+{
+	const struct sluice_predicate *predicate = sluice_entry_whole(entry);
+
+	for (size_t i = 0; i < SLUICE_CHECK_VALUES; i++)
+		ids[i] = sluice_entry_find(entries, entry->node,
+		                           &predicate->but.list[i % predicate->but.count])
+		                 ->id;
+}
+
+void sluice_choose_clause_check(const struct sluice_entries *entries, struct sluice_clause *clause)
 {
 	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
@@ -294,6 +313,9 @@ void sluice_choose_clause_check(struct sluice_clause *clause)
 		kind = SLUICE_CHECK_BLOCK;
 		clause->operand.block.bits = sluice_key_address(
 		        cidr->family, cidr->address, cidr->bits, &clause->operand.block.mask);
+	} else if (has_operands(clause)) {
+		kind = SLUICE_CHECK_NONE_OF;
+		operand_ids(entries, clause->entry, clause->operand.values);
 	} else if (is_known(clause)) {
 		kind = SLUICE_CHECK_KNOWN;
 		clause->operand.entry = clause->entry;

@@ -65,10 +65,11 @@ static struct sluice_entry *entry_create(const struct sluice_predicate *predicat
 	return entry;
 }
 
-static struct sluice_entry *entry_find(const struct sluice_entries *entries,
+struct sluice_entry *sluice_entry_find(const struct sluice_entries *entries,
                                        const struct sluice_path_node *node,
-                                       const struct sluice_predicate *predicate, uint64_t hash)
+                                       const struct sluice_predicate *predicate)
 {
+	uint64_t hash = sluice_key_hash(node, predicate);
 	struct sluice_cursor cursor = { 0 };
 	struct sluice_predicate room;
 	struct sluice_entry *entry;
@@ -107,8 +108,8 @@ static bool index_take(struct sluice_entries *entries, struct sluice_path_node *
 /* Frees the index of a path that has no entry. */
 static void index_release(struct sluice_entries *entries, struct sluice_path_node *node)
 {
-	if (node->index->entries > 0)
-		return;
+	if (!node->index || node->index->entries > 0)
+		return; /* an operand that was claimed in vain may have been the last */
 	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes +
 	                  sluice_known_bytes(&node->index->known);
 	index_destroy(node->index);
@@ -153,12 +154,36 @@ static bool know_entry(struct sluice_entries *entries, struct sluice_entry *entr
 	return added;
 }
 
+/* --- the operands of an anything-but, where it keeps them as entries --- */
+
+static void release_operands(struct sluice_entries *entries, struct sluice_path_node *node,
+                             const struct sluice_predicate *predicate, size_t count)
+{
+	for (size_t i = 0;
+	     i < count && sluice_entry_keeps_operands(predicate) && i < predicate->but.count; i++)
+		sluice_entry_release(entries,
+		                     sluice_entry_find(entries, node, &predicate->but.list[i]));
+}
+
+static bool claim_operands(struct sluice_entries *entries, struct sluice_path_node *node,
+                           const struct sluice_predicate *predicate)
+{
+	for (size_t i = 0; sluice_entry_keeps_operands(predicate) && i < predicate->but.count; i++)
+		if (!sluice_entry_claim(entries, node, &predicate->but.list[i])) {
+			release_operands(entries, node, predicate, i);
+			return false;
+		}
+	return true;
+}
+
+/* --- claiming --- */
+
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
 {
 	uint64_t hash = sluice_key_hash(node, predicate);
-	struct sluice_entry *entry = entry_find(entries, node, predicate, hash);
+	struct sluice_entry *entry = sluice_entry_find(entries, node, predicate);
 
 	if (entry) {
 		entry->refs++;
@@ -174,8 +199,10 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	entry->refs = 1;
 	if (!sluice_ids_take(&entries->ids, &entry->id))
 		goto error_entry;
-	if (!know_entry(entries, entry))
+	if (!claim_operands(entries, node, predicate))
 		goto error_id;
+	if (!know_entry(entries, entry))
+		goto error_operands;
 	if (!sluice_table_insert(&entries->table, hash, entry))
 		goto error_known;
 	entries->bytes += entry_bytes(predicate);
@@ -184,6 +211,8 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 
 error_known:
 	sluice_known_drop(&node->index->known, entry);
+error_operands:
+	release_operands(entries, node, predicate, SLUICE_CHECK_VALUES);
 error_id:
 	sluice_ids_give(&entries->ids, entry->id);
 error_entry:
@@ -198,10 +227,12 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	if (--entry->refs > 0)
 		return;
 	struct sluice_path_node *node = entry->node;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
+	release_operands(entries, node, predicate, SLUICE_CHECK_VALUES);
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
-	struct sluice_predicate room;
-	entries->bytes -= entry_bytes(sluice_entry_predicate(entry, &room));
+	entries->bytes -= entry_bytes(predicate);
 	count_entry(entry, false);
 	sluice_known_drop(&node->index->known, entry);
 	free(entry);
@@ -590,6 +621,10 @@ static void lead_update(struct sluice_entries *entries, struct sluice_entry *ent
 	known_lead(entries, entry, true);
 }
 
+/* Its checks fail. They must not be those of a posting that went, which look at entries that may have
+ * gone too. */
+static const struct sluice_posting no_posting;
+
 /* Where a posting goes; NULL when out of memory. */
 static struct sluice_posting *posting_room(struct sluice_entries *entries,
                                            struct sluice_entry *entry)
@@ -624,8 +659,10 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 	if (!room)
 		return false;
 	*room = posting;
-	if (entry->posting_count == 0 && !activate(entries, entry))
+	if (entry->posting_count == 0 && !activate(entries, entry)) {
+		entry->posting = no_posting;
 		return false;
+	}
 	*at = entry->posting_count++;
 	return true;
 }
@@ -646,7 +683,6 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
 		free(list);
 		entry->several = false;
 	}
-	/* what its checks look at may go with the rule */
-	entry->posting = (struct sluice_posting){ 0 };
+	entry->posting = no_posting;
 	return false;
 }

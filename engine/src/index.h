@@ -31,7 +31,8 @@
  *	                            [ bounds that the number must be within    ]
  *
  * A value sets a bit by its hash, a string one by its first and one by its last byte too. Where the
- * path's values are known (known.h), the check is what they are known to match. Most entries
+ * path's values are known (known.h), the check is what they are known to match; an anything-but of two
+ * strings has these as entries, and is checked by their ids. Most entries
  * have one posting. Wherever entries stand in a list their checks stand beside them (sluice_lead), so
  * that where they fail the entry is not looked at either.
  *
@@ -60,11 +61,15 @@ enum sluice_check {
 	SLUICE_CHECK_RANGE = SLUICE_BITS_COUNT,
 	SLUICE_CHECK_BLOCK,
 	SLUICE_CHECK_KNOWN,
+	SLUICE_CHECK_NONE_OF,
 };
 enum { SLUICE_CHECK_SHIFT = 29 };
 #define SLUICE_CHECK_PATHS (UINT32_C(1) << SLUICE_CHECK_SHIFT)
 /* There is nothing to check: the root's value, which sets all bits. */
 #define SLUICE_CHECK_NOTHING 0
+
+/* An anything-but of at most so many values has a check: there is no room for more. */
+enum { SLUICE_CHECK_VALUES = 2 };
 
 /* What a check holds against what it looks at. */
 union sluice_operand {
@@ -75,7 +80,8 @@ union sluice_operand {
 	struct {
 		uint32_t mask, bits; /* of sluice_key_address */
 	} block;
-	const struct sluice_entry *entry; /* what the value must match, if that is known */
+	const struct sluice_entry *entry;     /* what the value must match, if that is known */
+	uint32_t values[SLUICE_CHECK_VALUES]; /* the ids of entries of which the value is none */
 };
 
 static inline union sluice_operand sluice_operand_of_nothing(void)
@@ -138,6 +144,9 @@ static inline bool sluice_check_passes(const struct sluice_leaves *leaves, uint3
 	if (kind == SLUICE_CHECK_KNOWN)
 		return !place->known || operand.entry->known_at == SLUICE_NOT_KNOWN ||
 		       sluice_known_has(place->known, operand.entry->known_at);
+	if (kind == SLUICE_CHECK_NONE_OF)
+		return place->first != place->last ||
+		       (place->value != operand.values[0] && place->value != operand.values[1]);
 	if (place->number != place->number) /* not told: there are several */
 		return true;
 	return place->number >= 0 && place->number <= (double)UINT32_MAX &&
@@ -289,6 +298,19 @@ void sluice_entries_finish(struct sluice_entries *entries);
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate);
+/* Whether the operands of an anything-but have entries of their own, for a check by them: strings, no
+ * more than it has room for. (For the sake of numbers every number there would be looked up.) */
+static inline bool sluice_entry_keeps_operands(const struct sluice_predicate *predicate)
+{
+	return predicate->op == SLUICE_OP_BUT && predicate->but.count <= SLUICE_CHECK_VALUES &&
+	       predicate->but.list[0].op == SLUICE_OP_STRING &&
+	       predicate->but.list[predicate->but.count - 1].op == SLUICE_OP_STRING;
+}
+
+/* The same where there is one, which it does not claim; else NULL. */
+struct sluice_entry *sluice_entry_find(const struct sluice_entries *entries,
+                                       const struct sluice_path_node *node,
+                                       const struct sluice_predicate *predicate);
 void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *entry);
 
 /* Appends a posting; *at gets its place. False when out of memory (nothing changed). */

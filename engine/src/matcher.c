@@ -186,11 +186,10 @@ static struct sluice_rule_set *set_create(uint64_t id, const struct sluice_patte
 }
 
 /* What is known of a clause when all of its entries are. */
-static void finish_clause(struct sluice_clause *clause)
+static void finish_clause(const struct sluice_entries *all, struct sluice_clause *clause)
 {
 	struct sluice_entry *const *entries = sluice_clause_entries(clause);
 	uint32_t *ids = (uint32_t *)sluice_clause_ids(clause);
-
 	bool values = true;
 
 	for (uint16_t k = 0; k < clause->entry_count; k++) {
@@ -201,7 +200,7 @@ static void finish_clause(struct sluice_clause *clause)
 		clause->kind = values ? SLUICE_CLAUSE_VALUES : SLUICE_CLAUSE_SEVERAL;
 	else if (clause->entry_count)
 		clause->kind = values ? SLUICE_CLAUSE_VALUE : SLUICE_CLAUSE_ONE;
-	sluice_choose_clause_check(clause);
+	sluice_choose_clause_check(all, clause);
 }
 
 /* Claims the entries of a clause, whose path was claimed. */
@@ -269,7 +268,7 @@ static bool claim_clauses(struct sluice_matcher *matcher, struct sluice_rule_set
 				sluice_path_release(&matcher->trie, node);
 			return false;
 		}
-		finish_clause(clause);
+		finish_clause(&matcher->entries, clause);
 	}
 	return true;
 }

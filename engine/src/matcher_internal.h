@@ -209,7 +209,7 @@ static inline bool sluice_charge(struct sluice_scratch *scratch, size_t steps)
 void sluice_solver_finish(struct sluice_solver *solver);
 
 /* Gives a clause, all of whose entries were claimed, its check. */
-void sluice_choose_clause_check(struct sluice_clause *clause);
+void sluice_choose_clause_check(const struct sluice_entries *entries, struct sluice_clause *clause);
 
 /*
  * Where a conjunction is found: the clause whose entries get its postings, or NULL when all of its

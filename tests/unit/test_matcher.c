@@ -311,6 +311,24 @@ static void test_blocks_tell_addresses_beside_other_values_apart(void **state)
 	}
 }
 
+static void test_an_anything_but_beside_another_field_needs_one_leaf_that_is_none_of_it(
+        void **state)
+{
+	struct bench *bench = *state;
+
+	add(bench, 1, "{\"k\":[\"x\"],\"a\":[{\"anything-but\":[\"b\",\"c\"]}]}");
+	add(bench, 2, "{\"k\":[\"x\"],\"a\":[{\"anything-but\":\"b\"}]}");
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"b\"}"), 0);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"c\"}"), 1);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"d\"}"), 2);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":1}"), 2);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":[\"d\",\"b\"]}"), 2);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":[\"b\",\"c\"]}"), 1);
+	assert_int_equal(match(bench, "{\"k\":\"x\"}"), 0);
+	assert_int_equal(sluice_matcher_remove(bench->matcher, 1), SLUICE_OK);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"c\"}"), 1);
+}
+
 static void test_one_matcher_serves_two_scratches(void **state)
 {
 	struct bench *bench = *state;
@@ -450,6 +468,7 @@ int main(void)
 		TEST(test_an_event_made_to_hurt_is_undecided_and_told),
 		TEST(test_strings_with_escapes_match_as_their_characters),
 		TEST(test_blocks_tell_addresses_beside_other_values_apart),
+		TEST(test_an_anything_but_beside_another_field_needs_one_leaf_that_is_none_of_it),
 		TEST(test_one_matcher_serves_two_scratches),
 		TEST(test_matching_allocates_nothing),
 		TEST(test_a_failed_allocation_leaves_the_matcher_as_it_was),
