@@ -194,7 +194,8 @@ static unsigned record_payload(struct sluice_scratch *scratch, const struct slui
 	if (!value && !text && matcher->payload_rules == 0)
 		return SLUICE_MATCH_SKIPPED;
 	leaves->leaf_limit = before + SLUICE_EVENT_MAX_LEAVES;
-	enum sluice_scan_result result = sluice_scan(&matcher->trie, value, event->payload, leaves);
+	enum sluice_scan_result result =
+	        sluice_scan(&matcher->trie, value, event->payload, leaves, &scratch->spellings);
 	if (result == SLUICE_SCAN_OBJECT) {
 		scratch->object = !leaves->overflow;
 	} else {

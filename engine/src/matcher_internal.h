@@ -21,6 +21,7 @@
 
 #include "index.h"
 #include "leaves.h"
+#include "spelling.h"
 #include "sluice/matcher.h"
 
 /*
@@ -188,6 +189,7 @@ struct sluice_scratch {
 	struct sluice_entry **hits;            /* entries with postings that the event matches */
 	size_t entry_room, conj_room, rule_room, id_room, hit_room;
 	struct sluice_solver solver;
+	struct sluice_spellings spellings; /* of the events before */
 
 	/* the event under way */
 	const struct sluice_matcher *matcher;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
+/* What the scan makes of an event must not depend on the events before it (spelling.h). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sluice/matcher.h"
+
+static void add(struct sluice_matcher *matcher, uint64_t id, const char *text)
+{
+	struct sluice_pattern *pattern = NULL;
+
+	assert_int_equal(sluice_pattern_compile(sluice_str(text), &pattern, NULL), SLUICE_OK);
+	assert_int_equal(sluice_matcher_add(matcher, id, pattern, NULL), SLUICE_OK);
+	sluice_pattern_destroy(pattern);
+}
+
+/* A bit for each rule that matches, and the flags above. */
+static uint64_t match(const struct sluice_matcher *matcher, struct sluice_scratch *scratch,
+                      const char *payload)
+{
+	struct sluice_event event = SLUICE_EVENT_INIT;
+	struct sluice_match result;
+	uint64_t bits = 0;
+
+	event.payload = sluice_str(payload);
+	assert_int_equal(sluice_match(matcher, scratch, &event, &result), SLUICE_OK);
+	for (size_t i = 0; i < result.count; i++)
+		bits |= UINT64_C(1) << result.ids[i];
+	return bits | (uint64_t)result.flags << 32;
+}
+
+static const char *const rules[] = {
+	"{\"a\":[1]}",
+	"{\"a\":{\"a\":[1]}}",
+	"{\"b\":{\"c\":[\"x\"],\"d\":[2]}}",
+	"{\"a.b\":[true]}",
+	"{\"\":[{\"exists\":true}]}",
+	"{\"temperature\":[{\"exists\":false}]}",
+	"{\"a\\\"\":[null]}",
+	"{\"$mqttx\":[1]}",
+};
+enum { RULES = sizeof(rules) / sizeof(*rules) };
+
+/* Alike in what they begin with, and yet others; some are no JSON. */
+static const char *const events[] = {
+	"{\"a\":1}",
+	"{\"a\": 1}",
+	"{\"a\":  1}",
+	"{ \"a\":1}",
+	"{\"a\":1,\"b\":{\"c\":\"x\",\"d\":2}}",
+	"{\"a\":1,\"b\":{\"c\":\"x\",\"d\":3}}",
+	"{\"a\":1,\"b\":[{\"c\":\"x\",\"d\":3},{\"c\":\"y\",\"d\":2}]}",
+	"{\"a\":1,\"b\":[{\"c\":\"x\"},[{\"d\":2,\"c\":\"x\"}]]}",
+	"{\"a\":1{\"b\":2}",
+	"{\"a\":1{}",
+	"{\"a\":1,}",
+	"{\"a\":1,\"a\":{\"a\":1}}",
+	"{\"a\":{\"a\":1}}",
+	"{\"a\":{\"a\":{\"a\":1}}}",
+	"{\"a\":{\"a\":1},\"b\":1,\"a\":2}",
+	"{,\"a\":1}",
+	"{\"a\":\n1\n,\n\"b\":\n{\n\"c\":\"x\",\"d\":2}}",
+	"{\"a\":}",
+	"{\"a\":,\"b\":1}",
+	"{\"a.b\":true,\"temperature\":20}",
+	"{\"a.b\":true,\"temperature_inside\":20}",
+	"{\"a.b\":true,\"temperature_insidf\":20}",
+	"{\"a\\\"\":null,\"a\":1}",
+	"{\"a\\u0022\":null,\"a\":1}",
+	"{\"\":[]}",
+	"{\"\":{}}",
+	"{\"\" :0}",
+	"{\"$mqtt\":1,\"$mqttx\":1}",
+	"{\"$mqttx\":1,\"$mqtt\":{\"topic\":1}}",
+	"{\"a_key_that_is_longer_than_what_is_remembered\":1,\"a\":1}",
+	"{}",
+	"[{\"a\":1}]",
+	"{\"a\":1} {",
+};
+enum { EVENTS = sizeof(events) / sizeof(*events) };
+
+static void test_an_event_is_what_it_is_after_any_two_others(void **state)
+{
+	struct sluice_matcher *matcher = sluice_matcher_create();
+	uint64_t expected[EVENTS];
+	(void)state;
+
+	for (size_t i = 0; i < RULES; i++)
+		add(matcher, i, rules[i]);
+	for (size_t i = 0; i < EVENTS; i++) {
+		struct sluice_scratch *fresh = sluice_scratch_create();
+		expected[i] = match(matcher, fresh, events[i]);
+		sluice_scratch_destroy(fresh);
+	}
+	struct sluice_scratch *scratch = sluice_scratch_create();
+	for (size_t i = 0; i < EVENTS * EVENTS; i++) {
+		const size_t turn[] = { i / EVENTS, i % EVENTS, i / EVENTS };
+		for (size_t k = 0; k < 3; k++)
+			if (match(matcher, scratch, events[turn[k]]) != expected[turn[k]])
+				fail_msg("%s after %s", events[turn[k]], events[turn[(k + 2) % 3]]);
+	}
+	sluice_scratch_destroy(scratch);
+	sluice_matcher_destroy(matcher);
+}
+
+static void test_what_is_remembered_goes_with_the_path(void **state)
+{
+	struct sluice_scratch *scratch = sluice_scratch_create();
+	(void)state;
+
+	for (int time = 0; time < 3; time++) {
+		struct sluice_matcher *matcher = sluice_matcher_create();
+		add(matcher, 0, "{\"b\":[2]}");
+		assert_int_equal(match(matcher, scratch, "{\"a\":1,\"b\":2}"), 1);
+		add(matcher, 1, "{\"a\":[1]}");
+		assert_int_equal(match(matcher, scratch, "{\"a\":1,\"b\":2}"), 3);
+		assert_int_equal(sluice_matcher_remove(matcher, 0), SLUICE_OK);
+		assert_int_equal(match(matcher, scratch, "{\"a\":1,\"b\":2}"), 2);
+		add(matcher, 2, "{\"b\":[{\"exists\":true}]}");
+		assert_int_equal(match(matcher, scratch, "{\"a\":1,\"b\":2}"), 6);
+		sluice_matcher_destroy(matcher);
+	}
+	sluice_scratch_destroy(scratch);
+}
+
+static void test_keys_that_are_new_each_time_are_found(void **state)
+{
+	struct sluice_matcher *matcher = sluice_matcher_create();
+	struct sluice_scratch *scratch = sluice_scratch_create();
+	char payload[128];
+	(void)state;
+
+	add(matcher, 0, "{\"last\":[1]}");
+	for (unsigned i = 0; i < 20000; i++) {
+		snprintf(payload, sizeof(payload),
+		         "{\"k%u\":%u,\"%u\":{\"%ux\":[{\"y%u\":1}]},\"last\":1}", i, i, i * 7,
+		         i % 97, i);
+		assert_int_equal(match(matcher, scratch, payload), 1);
+	}
+	sluice_scratch_destroy(scratch);
+	sluice_matcher_destroy(matcher);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_an_event_is_what_it_is_after_any_two_others),
+		cmocka_unit_test(test_what_is_remembered_goes_with_the_path),
+		cmocka_unit_test(test_keys_that_are_new_each_time_are_found),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
