@@ -9,8 +9,8 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 enum {
-	SAFE = 96, /* what a member's spelling and the first blocks of its value take, and more */
-	COPIED = 2048, /* no longer text is copied, so that SAFE bytes can be read from anywhere */
+	SAFE = 96,  /* what a member's spelling and the first blocks of its value take, and more */
+	TAIL = 128, /* of the text's end, which is copied to where SAFE bytes follow it */
 };
 
 /* What an object or array is, and what it stands in. */
@@ -39,12 +39,38 @@ struct scanner {
 	const unsigned char *end;
 	const unsigned char *safe; /* from here and before, SAFE bytes can be read */
 	const char *original;      /* the text at `begin` as it was given */
+	bool in_tail;
 	const struct sluice_path_trie *trie;
 	struct sluice_leaves *leaves;
 	struct sluice_spellings *spellings;
 	bool too_deep;
+	unsigned char tail[TAIL + SAFE];
 	struct frame frames[1 + SLUICE_EVENT_MAX_NESTING]; /* the first is around the text */
 };
+
+/*
+ * From p, which is near the text's end, to where the same stands in a copy of the last bytes: so
+ * that what comes need not look for the end either. To copy all of a text of some hundred bytes
+ * would take longer: blocks are then read across what was just written.
+ */
+static __attribute__((noinline)) const unsigned char *enter_tail(struct scanner *s,
+                                                                 const unsigned char *p)
+{
+	size_t len = (size_t)(s->end - s->begin);
+	size_t kept = len < TAIL ? len : TAIL;
+	const unsigned char *from = s->end - kept;
+
+	if (kept == TAIL)
+		memcpy(s->tail, from, TAIL);
+	else
+		memcpy(s->tail, from, kept);
+	memset(s->tail + kept, 0, SAFE);
+	s->original += from - s->begin;
+	s->begin = s->tail;
+	s->end = s->safe = s->tail + kept;
+	s->in_tail = true;
+	return s->tail + (p - from);
+}
 
 static struct sluice_str decode(struct scanner *s, struct sluice_str inside)
 {
@@ -324,8 +350,7 @@ static ALWAYS_INLINE const unsigned char *quick_scalar(struct scanner *s, struct
 static const unsigned char *scan_container(struct scanner *s, struct sluice_path_node *node,
                                            const unsigned char *p)
 {
-	const unsigned char *const end = s->end;
-	const unsigned char *const safe = s->safe;
+	const unsigned char *end = s->end, *safe = s->safe;
 	struct sluice_spelling *const all = s->spellings->all;
 	struct sluice_spelling *spelling = &all[SLUICE_SPELLING_EVENT], *other;
 	uint16_t *links;
@@ -365,6 +390,10 @@ first_member:
 			goto member;
 		}
 		p = lex_gap(p); /* more of it than there was */
+	} else if (p > safe && !s->in_tail) {
+		p = enter_tail(s, p);
+		end = safe = s->end;
+		goto first_member;
 	} else {
 		if (*p == '}' && !first)
 			goto close;
@@ -389,6 +418,10 @@ element:
 			p = behind;
 			goto behind_element;
 		}
+	} else if (!s->in_tail) {
+		p = enter_tail(s, p);
+		end = safe = s->end;
+		goto element;
 	}
 	node = frame->node;
 	if ((*p | 0x20) == '{')
@@ -439,7 +472,6 @@ enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
                                     struct sluice_spellings *spellings)
 {
 	struct scanner s;
-	unsigned char copy[COPIED + SAFE];
 
 	/* The frames are written before they are read: zeroing 12 KiB an event would be seen. */
 	s.begin = (const unsigned char *)text.data;
@@ -456,16 +488,9 @@ enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
 
 	if (s.begin == s.end)
 		return SLUICE_SCAN_BAD;
-	size_t len = (size_t)(s.end - s.begin);
 	s.original = (const char *)s.begin;
-	if (len <= COPIED) {
-		memcpy(copy, s.begin, len);
-		memset(copy + len, 0, SAFE);
-		s.begin = copy;
-		s.end = s.safe = copy + len;
-	} else {
-		s.safe = s.end - SAFE;
-	}
+	s.in_tail = false;
+	s.safe = s.end - s.begin < SAFE ? s.begin - 1 : s.end - SAFE;
 	sluice_spellings_begin(spellings, trie->generation);
 	bool object = *s.begin == '{';
 	if (scan_document(&s, object ? trie->root : value))
