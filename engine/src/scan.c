@@ -2,6 +2,7 @@
 #include "scan.h"
 
 #include "lex.h"
+#include "lex_run.h"
 #include "spelling.h"
 #include "text.h"
 
@@ -11,6 +12,7 @@
 enum {
 	SAFE = 96,  /* what a member's spelling and the first blocks of its value take, and more */
 	TAIL = 128, /* of the text's end, which is copied to where SAFE bytes follow it */
+	MISSES = 8, /* after so many no run of numbers is looked for in the text */
 };
 
 /* What an object or array is, and what it stands in. */
@@ -43,7 +45,9 @@ struct scanner {
 	const struct sluice_path_trie *trie;
 	struct sluice_leaves *leaves;
 	struct sluice_spellings *spellings;
+	unsigned misses; /* runs of numbers that were none */
 	bool too_deep;
+	struct frame *frame; /* where pass_run stopped */
 	unsigned char tail[TAIL + SAFE];
 	struct frame frames[1 + SLUICE_EVENT_MAX_NESTING]; /* the first is around the text */
 };
@@ -342,6 +346,55 @@ static ALWAYS_INLINE const unsigned char *quick_scalar(struct scanner *s, struct
 	return behind;
 }
 
+/* --- runs of numbers that no rule names --- */
+
+#if LEX_HAS_RUNS
+
+/* Whether such a run may begin at p: of more than a few numbers. */
+static ALWAYS_INLINE bool may_run(const struct scanner *s, const unsigned char *p)
+{
+	return (lex_begins_number(*p) || *p == '[') && s->misses < MISSES &&
+	       lex_special(lex_load(p + LEX_RUN - LEX_BLOCK)) == 0;
+}
+
+/* p is an element of the frame's array; passes elements, up to another in s->frame. */
+static __attribute__((noinline)) const unsigned char *pass_run(struct scanner *s,
+                                                               struct frame *frame,
+                                                               const unsigned char *p)
+{
+	enum { ENOUGH = 8 }; /* arrays in each other that are left, at once */
+	unsigned known = 1;
+
+	while (known < ENOUGH && (frame - known)->is & IS_ARRAY)
+		known++;
+	unsigned arrays = known;
+	const unsigned char *behind =
+	        lex_run(p, s->safe, &arrays,
+	                known + (unsigned)(&s->frames[SLUICE_EVENT_MAX_NESTING] - frame));
+	s->misses += behind == p;
+	for (; arrays > known; known++)
+		frame = push(s, frame, NULL, frame->spelling, true);
+	s->frame = frame - (known - arrays);
+	return behind;
+}
+
+#else
+
+static ALWAYS_INLINE bool may_run(const struct scanner *s, const unsigned char *p)
+{
+	(void)s;
+	(void)p;
+	return false;
+}
+
+static const unsigned char *pass_run(struct scanner *s, struct frame *frame, const unsigned char *p)
+{
+	s->frame = frame;
+	return p;
+}
+
+#endif
+
 /*
  * The object or array at p; returns what is behind it, or NULL. The text ends in a bracket, or it
  * is refused at once. So while a container is open, something follows each token but a closing
@@ -413,6 +466,12 @@ first_member:
 	goto member;
 element:
 	if (LEX_LIKELY(p <= safe)) {
+		if (!frame->node && may_run(s, p)) {
+			p = lex_gap(pass_run(s, frame, p));
+			frame = s->frame;
+			if (p > safe)
+				goto other_element;
+		}
 		behind = quick_scalar(s, frame, frame->node, p);
 		if (LEX_LIKELY(behind != NULL)) {
 			p = behind;
@@ -423,6 +482,7 @@ element:
 		end = safe = s->end;
 		goto element;
 	}
+other_element:
 	node = frame->node;
 	if ((*p | 0x20) == '{')
 		goto open;
@@ -484,6 +544,7 @@ enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
 	s.leaves = leaves;
 	s.spellings = spellings;
 	s.frames[0].is = 0;
+	s.misses = 0;
 	s.too_deep = false;
 
 	if (s.begin == s.end)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* What the scan makes of an event must not depend on the events before it (spelling.h). */
+/* What the scan makes of an event must not depend on the events before it (spelling.h), nor on how many bytes it looks at
+ * at once. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "sluice/json.h"
 #include "sluice/matcher.h"
 
 static void add(struct sluice_matcher *matcher, uint64_t id, const char *text)
@@ -148,12 +150,62 @@ static void test_keys_that_are_new_each_time_are_found(void **state)
 	sluice_matcher_destroy(matcher);
 }
 
+/* It is taken for JSON by the matcher, or not, as by the reader of rules. */
+static void compare(const struct sluice_matcher *matcher, struct sluice_scratch *scratch,
+                    const char *payload)
+{
+	struct sluice_json_doc *doc = NULL;
+	bool bad = sluice_json_parse(sluice_str(payload), 0, SLUICE_EVENT_MAX_NESTING, &doc,
+	                             NULL) != SLUICE_OK;
+
+	if (match(matcher, scratch, payload) != (bad ? (uint64_t)SLUICE_MATCH_NOT_JSON << 32 : 0))
+		fail_msg("%s: %s", bad ? "taken" : "refused", payload);
+	sluice_json_destroy(doc);
+}
+
+static void test_arrays_of_numbers_are_taken_where_they_are_well_formed(void **state)
+{
+	static const char *const texts[] = {
+		"[[12.1368226,47.21941547,0.0],[12.14749113,47.21100249,-0.5],[12.14224888,47.2,0]"
+		"]",
+		"[1287,15632,15877,-6290,-2132,15893,-6411,0,-10458,11698,-450,100,12,1,2,3,4,5,6,"
+		"7]",
+		"[[[1, 2], [3, 40], [500, 6], [], [7, 8.25]], [[9, 10], [11, 12], [13.5, 140]], "
+		"[1]]",
+		"[[],[[]],[[[1]]],[[[[2,3]]]],[[[4,5]],6],7,[8,[9,[10,[11,[12,[13]]]]]],14,15,16,"
+		"17]",
+		"[0.1,10.25,-0,0,0.0,1e5,12,1.5E-7,3,[4,5],-1,-2,-3.75,[-4],[0.5],[1,0,1,0,1,0],9,"
+		"8]",
+	};
+	static const char bytes[] = "0159.-+,[] eE\"{}:xt\n";
+	enum { BYTES = sizeof(bytes) - 1, CHANGES = 2 * BYTES + 1 };
+	struct sluice_matcher *matcher = sluice_matcher_create();
+	struct sluice_scratch *scratch = sluice_scratch_create();
+	char payload[512];
+	(void)state;
+
+	add(matcher, 0, "{\"last\":[1]}");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		for (size_t place = 0; place < strlen(texts[i]); place++)
+			for (size_t k = 0; k < CHANGES; k++) {
+				/* another byte in its place, or before it; or none */
+				const char *rest = texts[i] + place + (k < BYTES || k == 2 * BYTES);
+				snprintf(payload, sizeof(payload), "{\"p\":[%.*s%.*s%s,%s]%s",
+				         (int)place, texts[i], k < 2 * BYTES, bytes + k % BYTES,
+				         rest, texts[i], k % 2 ? "}" : ",\"q\":\"behind\"}");
+				compare(matcher, scratch, payload);
+			}
+	sluice_scratch_destroy(scratch);
+	sluice_matcher_destroy(matcher);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_event_is_what_it_is_after_any_two_others),
 		cmocka_unit_test(test_what_is_remembered_goes_with_the_path),
 		cmocka_unit_test(test_keys_that_are_new_each_time_are_found),
+		cmocka_unit_test(test_arrays_of_numbers_are_taken_where_they_are_well_formed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
