@@ -55,9 +55,23 @@ static inline const unsigned char *lex_utf8(const unsigned char *p, const unsign
 	return NULL;
 }
 
-static inline bool lex_is_hex(unsigned char c)
+/*
+ * Whether four hex digits stand at p: in each byte the highest bit says whether it is past the
+ * lower bound and not past the upper one, of digits and of letters. A byte that is not ASCII, whose
+ * sum would carry, has the bit itself.
+ */
+static inline bool lex_is_hex4(const unsigned char *p)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	const uint32_t ones = 0x01010101, highs = 0x80808080;
+	uint32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	if (word & highs)
+		return false;
+	uint32_t digit = (word + ones * (0x80 - '0')) & ~(word + ones * (0x7F - '9'));
+	word |= ones * 0x20;
+	uint32_t letter = (word + ones * (0x80 - 'a')) & ~(word + ones * (0x7F - 'f'));
+	return ((digit | letter) & highs) == highs;
 }
 
 /* Behind the escape at p, which is a backslash (section 7). */
@@ -76,10 +90,7 @@ static inline const unsigned char *lex_escape(const unsigned char *p, const unsi
 	case 't':
 		return p + 2;
 	case 'u':
-		return end - p >= 6 && lex_is_hex(p[2]) && lex_is_hex(p[3]) && lex_is_hex(p[4]) &&
-		                       lex_is_hex(p[5])
-		               ? p + 6
-		               : NULL;
+		return end - p >= 6 && lex_is_hex4(p + 2) ? p + 6 : NULL;
 	default:
 		return NULL;
 	}
@@ -102,7 +113,9 @@ static __attribute__((noinline, unused)) const unsigned char *lex_long_string(
 			return p + 1;
 		if (*p == '\\') {
 			*escaped = true;
-			p = lex_escape(p, end);
+			do
+				p = lex_escape(p, end);
+			while (p && p < end && *p == '\\');
 		} else if (*p >= 0x80) {
 			do
 				p = lex_utf8(p, end);
