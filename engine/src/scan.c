@@ -256,7 +256,7 @@ static __attribute__((noinline)) const unsigned char *other_member(
 	if (*p != ':')
 		return NULL;
 	p = lex_gap(p + 1);
-	if (known)
+	if (known && !s->leaves->out_of_memory) /* its node may be missing for want of it */
 		*spelling = sluice_spellings_learn(s->spellings, links, tag, start, p);
 	else
 		*spelling = s->spellings->all;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* What the scan makes of an event must not depend on the events before it (spelling.h), nor on how many bytes it looks at
- * at once. */
+/* What the scan makes of an event must not depend on the events before it (spelling.h), nor on how
+ * many bytes it looks at at once. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "oom.h"
 #include "sluice/json.h"
 #include "sluice/matcher.h"
 
@@ -132,6 +133,35 @@ static void test_what_is_remembered_goes_with_the_path(void **state)
 	sluice_scratch_destroy(scratch);
 }
 
+/* A text before it takes all of a scratch's first memory but some bytes, then more. */
+static void test_a_key_that_there_was_no_memory_to_decode_is_not_remembered(void **state)
+{
+	enum { FIRST_MEMORY = 512 };
+	struct sluice_matcher *matcher = sluice_matcher_create();
+	struct sluice_event event = SLUICE_EVENT_INIT;
+	struct sluice_match result;
+	char text[FIRST_MEMORY + 64];
+	(void)state;
+
+	add(matcher, 0, "{\"n\":[{\"exists\":true}],\"caf\\u00e9\":[\"x\"]}");
+	for (int len = 0; len < FIRST_MEMORY; len++) {
+		int whole = snprintf(text, sizeof(text), "{\"n\":\"\\n%*s\",\"caf\\u00e9\":\"x\"}",
+		                     len, "");
+		event.payload = (struct sluice_str){ text, (size_t)whole };
+		bool failed = true;
+		for (size_t n = 1; failed; n++) {
+			struct sluice_scratch *scratch = sluice_scratch_create();
+			oom_fail_at(n);
+			enum sluice_status status = sluice_match(matcher, scratch, &event, &result);
+			failed = oom_happened();
+			assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
+			assert_int_equal(match(matcher, scratch, text), 1);
+			sluice_scratch_destroy(scratch);
+		}
+	}
+	sluice_matcher_destroy(matcher);
+}
+
 static void test_keys_that_are_new_each_time_are_found(void **state)
 {
 	struct sluice_matcher *matcher = sluice_matcher_create();
@@ -204,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_event_is_what_it_is_after_any_two_others),
 		cmocka_unit_test(test_what_is_remembered_goes_with_the_path),
+		cmocka_unit_test(test_a_key_that_there_was_no_memory_to_decode_is_not_remembered),
 		cmocka_unit_test(test_keys_that_are_new_each_time_are_found),
 		cmocka_unit_test(test_arrays_of_numbers_are_taken_where_they_are_well_formed),
 	};
