@@ -8,15 +8,10 @@
 
 /* --- entries --- */
 
-static size_t padded(size_t size)
-{
-	return (size + 7) & ~(size_t)7;
-}
-
 /* Where in its block what an entry's predicate points to begins. */
 static size_t room_at(enum sluice_operator op)
 {
-	return padded(offsetof(struct sluice_entry, predicate) + sluice_predicate_used(op));
+	return offsetof(struct sluice_entry, predicate) + sluice_predicate_used(op);
 }
 
 /* Whether its text is all that an entry keeps of it. */

@@ -31,10 +31,10 @@
  *	                            [ bounds that the number must be within    ]
  *
  * A value sets a bit by its hash, a string one by its first and one by its last byte too. Where the
- * path's values are known (known.h), the check is what they are known to match; an anything-but of two
- * strings has these as entries, and is checked by their ids. Most entries
- * have one posting. Wherever entries stand in a list their checks stand beside them (sluice_lead), so
- * that where they fail the entry is not looked at either.
+ * path's values are known (known.h), the check is what they are known to match. An anything-but of one
+ * or two strings has these as entries, and is checked by their ids. Most entries have one posting.
+ * Wherever entries stand in a list their checks stand beside them (sluice_lead), so that where they
+ * fail the entry is not looked at either.
  *
  * Adding or removing an entry is O(its text), plus O(lengths in use) for the first of a new length.
  * Worst case for a leaf: its bytes for each length of pieces, plus one look-up for each length or
@@ -298,6 +298,12 @@ void sluice_entries_finish(struct sluice_entries *entries);
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate);
+/* The same where there is one, which it does not claim; else NULL. */
+struct sluice_entry *sluice_entry_find(const struct sluice_entries *entries,
+                                       const struct sluice_path_node *node,
+                                       const struct sluice_predicate *predicate);
+void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *entry);
+
 /* Whether the operands of an anything-but have entries of their own, for a check by them: strings, no
  * more than it has room for. (For the sake of numbers every number there would be looked up.) */
 static inline bool sluice_entry_keeps_operands(const struct sluice_predicate *predicate)
@@ -306,12 +312,6 @@ static inline bool sluice_entry_keeps_operands(const struct sluice_predicate *pr
 	       predicate->but.list[0].op == SLUICE_OP_STRING &&
 	       predicate->but.list[predicate->but.count - 1].op == SLUICE_OP_STRING;
 }
-
-/* The same where there is one, which it does not claim; else NULL. */
-struct sluice_entry *sluice_entry_find(const struct sluice_entries *entries,
-                                       const struct sluice_path_node *node,
-                                       const struct sluice_predicate *predicate);
-void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *entry);
 
 /* Appends a posting; *at gets its place. False when out of memory (nothing changed). */
 bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entry,

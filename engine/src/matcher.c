@@ -68,7 +68,8 @@ static size_t padded(size_t count, size_t size)
 	return (count * size + 7) & ~(size_t)7;
 }
 
-/* What an alternative takes in a clause that has several: its entry and, behind all of these, its id. */
+/* What an alternative takes in a clause that has several: its entry and, behind all of these, its
+ * id. */
 enum { CLAUSE_ENTRY = sizeof(struct sluice_entry *) + sizeof(uint32_t) };
 
 /* How large a rule's block is, and where its parts are. */

@@ -96,10 +96,10 @@ bool sluice_predicate_matches(const struct sluice_predicate *predicate,
                               const struct sluice_value *value);
 
 /*
- * Copies of predicates, for the matcher: only as much of the struct as the operator uses, and what that
- * points to. The source is not kept.
+ * Copies of predicates, for the matcher: only as much of the struct as the operator uses, and what
+ * that points to. The source is not kept.
  */
-size_t sluice_predicate_used(enum sluice_operator op);
+size_t sluice_predicate_used(enum sluice_operator op); /* a multiple of 8 */
 /* Bytes of what the predicate points to. */
 size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate);
 /* `to` has room for what is used, `room` (aligned to 8) for copy_size bytes; owned by the caller. */

@@ -4,7 +4,12 @@
 
 #include "predicate.h"
 
-size_t sluice_predicate_used(enum sluice_operator op)
+static size_t padded(size_t size)
+{
+	return (size + 7) & ~(size_t)7;
+}
+
+static size_t used(enum sluice_operator op)
 {
 	const size_t operand = offsetof(struct sluice_predicate, number);
 
@@ -30,14 +35,14 @@ size_t sluice_predicate_used(enum sluice_operator op)
 	}
 }
 
-static bool has_text(enum sluice_operator op)
+size_t sluice_predicate_used(enum sluice_operator op)
 {
-	return sluice_predicate_used(op) > offsetof(struct sluice_predicate, text);
+	return padded(used(op));
 }
 
-static size_t padded(size_t size)
+static bool has_text(enum sluice_operator op)
 {
-	return (size + 7) & ~(size_t)7;
+	return used(op) > offsetof(struct sluice_predicate, text);
 }
 
 size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate)

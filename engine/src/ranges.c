@@ -21,8 +21,9 @@ struct bound {
 };
 
 /*
- * The ranges that reach into a cell. Their memory is one block: `capacity` leads, then the places of all lower bounds in the cell, then
- * those of the upper ones. So what an event compares is four bytes a range, eight ranges at a time.
+ * The ranges that reach into a cell. Their memory is one block: `capacity` leads, then the places of
+ * all lower bounds in the cell, then those of the upper ones. So what an event compares is four bytes
+ * a range, eight ranges at a time.
  */
 struct cell {
 	uint64_t hash;

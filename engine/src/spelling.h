@@ -88,8 +88,8 @@ static inline bool sluice_spelling_is(const struct sluice_spelling *spelling, ui
 struct sluice_spelling *sluice_spellings_find(struct sluice_spellings *spellings, uint16_t links[2],
                                               uint64_t tag, const unsigned char *p);
 
-/* Remembers what stands from `text` to `end`; the caller tells its node. The one that is no member's: it is too
- * long. */
+/* Remembers what stands from `text` to `end`; the caller tells its node. The one that is no member's:
+ * it is too long. */
 struct sluice_spelling *sluice_spellings_learn(struct sluice_spellings *spellings,
                                                uint16_t links[2], uint64_t tag,
                                                const unsigned char *text, const unsigned char *end);
