@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
  * An arena is a list of blocks, each twice the size of the one before; the first may be made to
- * fit what is known beforehand. Objects are cut from
+ * fit what is known beforehand, and has the arena itself at its front. Objects are cut from
  * a block's front, aligned; characters from its back, so that they need no padding:
  *
- *	[header][objects → ...... free ...... ← characters]
- *	                 ^front              ^back
+ *	[arena][header][objects → ...... free ...... ← characters]
+ *	                        ^front              ^back
  *
  * What does not fit into the current block opens the next one; the rest of the old one is given
  * up, which at most halves the use of the memory. Under AddressSanitizer all that is free is
@@ -39,7 +39,7 @@
 enum {
 	ALIGNMENT = alignof(max_align_t),
 	GAP = ARENA_ASAN ? ALIGNMENT : 0,
-	FIRST_BLOCK = 512,
+	FIRST_BLOCK = 512,       /* with the arena */
 	MAX_BLOCK = 1024 * 1024, /* only a piece larger than this gets a larger block */
 };
 
@@ -51,36 +51,55 @@ struct block {
 };
 
 struct sluice_arena {
-	struct block *used;  /* the current block first */
-	struct block *spare; /* kept by a reset */
-	size_t next_size;    /* of the next block, header included */
+	alignas(max_align_t) struct block *used; /* the current block first */
+	struct block *spare;                     /* kept by a reset */
+	size_t next_size;                        /* of the next block, header included */
 	size_t held;
 };
 
+/* The block that the arena is the front of. */
+static struct block *first_block(struct sluice_arena *arena)
+{
+	return (struct block *)(arena + 1);
+}
+
+static void use_block(struct sluice_arena *arena, struct block *block, size_t size)
+{
+	block->size = size;
+	block->front = 0;
+	block->back = size;
+	block->next = arena->used;
+	arena->used = block;
+	POISON(block->data, size);
+}
+
 struct sluice_arena *sluice_arena_create(void)
 {
-	struct sluice_arena *arena = calloc(1, sizeof(*arena));
-	if (!arena)
-		return NULL;
-	arena->next_size = FIRST_BLOCK;
-	arena->held = sizeof(*arena);
-	return arena;
+	return sluice_arena_create_for(FIRST_BLOCK - sizeof(struct sluice_arena) -
+	                               sizeof(struct block));
 }
 
 struct sluice_arena *sluice_arena_create_for(size_t size)
 {
-	struct sluice_arena *arena = sluice_arena_create();
-	if (arena && size < MAX_BLOCK)
-		arena->next_size = sizeof(struct block) + size;
+	if (size > MAX_BLOCK)
+		size = MAX_BLOCK;
+	size_t total = sizeof(struct sluice_arena) + sizeof(struct block) + size;
+	struct sluice_arena *arena = malloc(total);
+
+	if (!arena)
+		return NULL;
+	*arena = (struct sluice_arena){ .next_size = 2 * FIRST_BLOCK, .held = total };
+	use_block(arena, first_block(arena), size);
 	return arena;
 }
 
-static void free_blocks(struct block *block)
+static void free_blocks(struct sluice_arena *arena, struct block *block)
 {
 	while (block) {
 		struct block *next = block->next;
 		UNPOISON(block->data, block->size);
-		free(block);
+		if (block != first_block(arena))
+			free(block);
 		block = next;
 	}
 }
@@ -89,8 +108,8 @@ void sluice_arena_destroy(struct sluice_arena *arena)
 {
 	if (!arena)
 		return;
-	free_blocks(arena->used);
-	free_blocks(arena->spare);
+	free_blocks(arena, arena->used);
+	free_blocks(arena, arena->spare);
 	free(arena);
 }
 
@@ -100,8 +119,6 @@ void sluice_arena_reset(struct sluice_arena *arena)
 		struct block *block = arena->used;
 		arena->used = block->next;
 		POISON(block->data, block->size);
-		block->front = 0;
-		block->back = block->size;
 		block->next = arena->spare;
 		arena->spare = block;
 	}
@@ -127,36 +144,38 @@ static struct block *take_spare(struct sluice_arena *arena, size_t size)
 	return NULL;
 }
 
-/* Makes the current block one that has `size` bytes free. */
-static struct block *room(struct sluice_arena *arena, size_t size)
+/* Makes the current block another, that has `size` bytes free. */
+static struct block *next_block(struct sluice_arena *arena, size_t size)
+{
+	struct block *block = take_spare(arena, size);
+
+	if (block) {
+		use_block(arena, block, block->size);
+		return block;
+	}
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	size_t total = arena->next_size;
+	if (size > total - sizeof(*block))
+		total = sizeof(*block) + round_up(size);
+	block = malloc(total);
+	if (!block)
+		return NULL;
+	use_block(arena, block, total - sizeof(*block));
+	arena->held += total;
+	if (arena->next_size < MAX_BLOCK)
+		arena->next_size *= 2;
+	return block;
+}
+
+/* The current block, which has `size` bytes free. */
+static inline struct block *room(struct sluice_arena *arena, size_t size)
 {
 	struct block *block = arena->used;
+
 	if (block && block->back - block->front >= size)
 		return block;
-
-	block = take_spare(arena, size);
-	if (!block) {
-		if (size > SIZE_MAX / 2)
-			return NULL;
-		size_t total = arena->next_size;
-		if (size > total - sizeof(*block))
-			total = sizeof(*block) + round_up(size);
-		block = malloc(total);
-		if (!block)
-			return NULL;
-		block->size = total - sizeof(*block);
-		block->front = 0;
-		block->back = block->size;
-		POISON(block->data, block->size);
-		arena->held += total;
-		if (arena->next_size < FIRST_BLOCK)
-			arena->next_size = FIRST_BLOCK;
-		else if (arena->next_size < MAX_BLOCK)
-			arena->next_size *= 2;
-	}
-	block->next = arena->used;
-	arena->used = block;
-	return block;
+	return next_block(arena, size);
 }
 
 void *sluice_arena_alloc(struct sluice_arena *arena, size_t count, size_t size)

@@ -9,8 +9,8 @@ struct sluice_arena;
 
 /* NULL when out of memory. */
 struct sluice_arena *sluice_arena_create(void);
-/* One that will hold no more than so many bytes, objects rounded up to max_align_t: its first block
- * is as large. It takes more, too. */
+/* One that will hold no more than so many bytes, objects rounded up to max_align_t: it takes one
+ * allocation, of that size. It takes more, too. */
 struct sluice_arena *sluice_arena_create_for(size_t size);
 /* NULL is allowed. */
 void sluice_arena_destroy(struct sluice_arena *arena);

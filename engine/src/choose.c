@@ -5,7 +5,7 @@
  * Both want the share of events that a field lets through, of which nothing is known but what rules
  * say: a value is one of as many as rules name at its path, a range a part of the span of all ranges
  * there, an affix one of the others, or rarer the longer it is. The clause with the smallest share
- * finds the conjunction, the next that a check can tell becomes its check.
+ * finds the conjunction, the next that checks can tell become its checks.
  */
 #include <float.h>
 
@@ -31,10 +31,26 @@ static size_t literal_length(const struct sluice_wildcard *wildcard)
 	return length;
 }
 
+/* Of the values that rules name at its path, the share that the entry matches; 1 where it can't be
+ * told. */
+static double known_share(const struct sluice_entry *entry)
+{
+	enum { ENOUGH = 4 };
+	const struct sluice_known *known = &entry->node->index->known;
+	uint32_t matched = 0;
+
+	if (known->row_count < ENOUGH || !known->rows || entry->known_at == SLUICE_NOT_KNOWN)
+		return 1;
+	for (uint32_t i = 0; i < known->row_count; i++)
+		matched += sluice_known_has(&known->rows[i], entry->known_at);
+	return (matched + 0.5) / (known->row_count + 1.0);
+}
+
 /* Of the events, about how many the entry matches. */
 static double share(const struct sluice_entry *entry)
 {
-	const struct sluice_predicate *predicate = &entry->predicate;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
 	const struct sluice_index *index = entry->node->index;
 	const uint32_t *claimed = index->claimed;
 	uint32_t texts = claimed[SLUICE_OP_STRING] + claimed[SLUICE_OP_FOLD];
@@ -87,7 +103,7 @@ static double share(const struct sluice_entry *entry)
 static double toll(const struct sluice_entry *entry)
 {
 	const uint32_t *claimed = entry->node->index->claimed;
-	enum sluice_operator op = entry->predicate.op;
+	enum sluice_operator op = (enum sluice_operator)entry->op;
 	double cost;
 
 	switch (op) {
@@ -115,13 +131,8 @@ static double clause_share(const struct sluice_clause *clause)
 	double sum = 0;
 
 	for (uint16_t i = 0; i < clause->entry_count; i++)
-		sum += share(clause->entries[i]);
+		sum += share(sluice_clause_entries(clause)[i]);
 	return sum;
-}
-
-static const struct sluice_clause *clause_of(const struct sluice_conj *conj, uint16_t i)
-{
-	return &conj->set->clauses[conj->clauses[i]];
 }
 
 const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
@@ -130,12 +141,12 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 	double best_share = 0;
 
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = clause_of(conj, i);
+		const struct sluice_clause *clause = sluice_conj_clause(conj, i);
 		if (clause->absent)
 			continue;
 		double found = clause_share(clause);
 		for (uint16_t k = 0; k < clause->entry_count; k++)
-			found += toll(clause->entries[k]);
+			found += toll(sluice_clause_entries(clause)[k]);
 		if (!best || found < best_share) {
 			best = clause;
 			best_share = found;
@@ -149,13 +160,13 @@ const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj)
 /* The bits that an entry needs one of: all, when this kind of bits can't tell. */
 static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check kind)
 {
-	const struct sluice_predicate *predicate = &entry->predicate;
-	struct sluice_str text = predicate->text;
+	struct sluice_str text = sluice_entry_text(entry);
 
 	if (kind == SLUICE_CHECK_VALUE)
 		return sluice_entry_is_value(entry) ? sluice_bit_of_hash(entry->hash) : UINT64_MAX;
 	bool first = kind == SLUICE_CHECK_FIRST;
-	switch (predicate->op) {
+	const struct sluice_wildcard *wildcard;
+	switch ((enum sluice_operator)entry->op) {
 	case SLUICE_OP_STRING:
 	case SLUICE_OP_FOLD:
 		break;
@@ -170,7 +181,8 @@ static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check k
 			return UINT64_MAX;
 		break;
 	case SLUICE_OP_WILDCARD:
-		text = predicate->wildcard.pieces[first ? 0 : predicate->wildcard.piece_count - 1];
+		wildcard = &sluice_entry_whole(entry)->wildcard;
+		text = wildcard->pieces[first ? 0 : wildcard->piece_count - 1];
 		break;
 	default:
 		return UINT64_MAX;
@@ -180,41 +192,72 @@ static uint64_t entry_bits(const struct sluice_entry *entry, enum sluice_check k
 
 static uint64_t clause_bits(const struct sluice_clause *clause, enum sluice_check kind)
 {
+	struct sluice_entry *const *entries = sluice_clause_entries(clause);
 	uint64_t bits = 0;
 
-	for (uint16_t i = 0; i < clause->entry_count; i++)
-		bits |= entry_bits(clause->entries[i], kind);
+	for (uint16_t i = 0; i < clause->entry_count && bits != UINT64_MAX; i++)
+		bits |= entry_bits(entries[i], kind);
 	return bits;
 }
 
+/* Pairs, then fours, then bytes; then all bytes, summed in the highest. */
 static int count_bits(uint64_t bits)
 {
-	int count = 0;
+	const uint64_t ones = UINT64_MAX;
 
-	for (; bits; bits &= bits - 1)
-		count++;
-	return count;
+	bits -= bits >> 1 & ones / 3;
+	bits = (bits & ones / 15 * 3) + (bits >> 2 & ones / 15 * 3);
+	bits = (bits + (bits >> 4)) & ones / 255 * 15;
+	return (int)(bits * (ones / 255) >> 56);
 }
 
-/* The kind of bits that tells the clause best, and how many of them it leaves. */
-static int best_bits(const struct sluice_clause *clause, enum sluice_check *best)
+/* The bits that tell the clause best, and their kind. */
+static uint64_t best_bits(const struct sluice_clause *clause, enum sluice_check *best)
 {
-	int fewest = 64;
+	uint64_t fewest = UINT64_MAX;
 
 	*best = SLUICE_CHECK_VALUE;
 	for (unsigned kind = 0; kind < SLUICE_BITS_COUNT; kind++) {
-		int count = count_bits(clause_bits(clause, (enum sluice_check)kind));
-		if (count < fewest) {
-			fewest = count;
+		uint64_t bits = clause_bits(clause, (enum sluice_check)kind);
+		if (bits != UINT64_MAX && count_bits(bits) < count_bits(fewest)) {
+			fewest = bits;
 			*best = (enum sluice_check)kind;
 		}
 	}
 	return fewest;
 }
 
+/* Whether a single predicate of this operator is all of the clause. */
+static bool is_one(const struct sluice_clause *clause, enum sluice_operator op)
+{
+	return clause->entry_count == 1 && clause->entry->op == op;
+}
+
 static bool is_range(const struct sluice_clause *clause)
 {
-	return clause->entry_count == 1 && clause->entries[0]->predicate.op == SLUICE_OP_NUMERIC;
+	return is_one(clause, SLUICE_OP_NUMERIC);
+}
+
+/* Whether rules name the path's values again and again, so that events have few others. */
+static bool few_values(const struct sluice_index *index)
+{
+	enum { OFTEN = 4 };
+	const struct sluice_known *known = &index->known;
+	size_t refs = 0;
+
+	for (uint32_t i = 0; i < known->row_count; i++)
+		refs += known->values[i]->refs;
+	return refs >= OFTEN * (size_t)known->row_count;
+}
+
+/* Whether the clause is one predicate of which it is known what it matches. */
+static bool is_known(const struct sluice_clause *clause)
+{
+	enum sluice_check kind;
+
+	if (clause->kind != SLUICE_CLAUSE_ONE || known_share(clause->entry) == 1)
+		return false;
+	return best_bits(clause, &kind) == UINT64_MAX || few_values(clause->entry->node->index);
 }
 
 /* A bound as a float, moved outwards by more than rounding may have moved it inwards. */
@@ -232,66 +275,109 @@ static float bound_above(const struct sluice_number *number)
 	return near == near ? (float)(near + (near < 0 ? -near : near) * 4e-7 + 1e-30) : FLT_MAX;
 }
 
-void sluice_choose_clause_check(struct sluice_clause *clause)
+/* Whether the clause is an anything-but whose operands have entries. */
+static bool has_operands(const struct sluice_clause *clause)
+{
+	return is_one(clause, SLUICE_OP_BUT) &&
+	       sluice_entry_keeps_operands(sluice_entry_whole(clause->entry));
+}
+
+/* Their ids; one may stand twice. */
+static void operand_ids(const struct sluice_entries *entries, const struct sluice_entry *entry,
+                        uint32_t ids[SLUICE_CHECK_VALUES])
+{
+	const struct sluice_predicate *predicate = sluice_entry_whole(entry);
+
+	for (size_t i = 0; i < SLUICE_CHECK_VALUES; i++)
+		ids[i] = sluice_entry_find(entries, entry->node,
+		                           &predicate->but.list[i % predicate->but.count])
+		                 ->id;
+}
+
+void sluice_choose_clause_check(const struct sluice_entries *entries, struct sluice_clause *clause)
 {
 	enum sluice_check kind = SLUICE_CHECK_RANGE;
 
 	clause->check = SLUICE_CHECK_NOTHING;
-	if (clause->absent || clause->node->id >= SLUICE_CHECK_NOTHING)
+	clause->operand = sluice_operand_of_nothing();
+	if (clause->absent || clause->path >= SLUICE_CHECK_PATHS)
 		return;
 	if (is_range(clause)) {
-		const struct sluice_range *range = &clause->entries[0]->predicate.range;
+		const struct sluice_range *range = &sluice_entry_whole(clause->entry)->range;
 		clause->operand.range.lower =
 		        range->has_lower ? bound_below(&range->lower) : -FLT_MAX;
 		clause->operand.range.upper =
 		        range->has_upper ? bound_above(&range->upper) : FLT_MAX;
+	} else if (is_one(clause, SLUICE_OP_CIDR)) {
+		const struct sluice_cidr *cidr = &sluice_entry_whole(clause->entry)->cidr;
+		kind = SLUICE_CHECK_BLOCK;
+		clause->operand.block.bits = sluice_key_address(
+		        cidr->family, cidr->address, cidr->bits, &clause->operand.block.mask);
+	} else if (has_operands(clause)) {
+		kind = SLUICE_CHECK_NONE_OF;
+		operand_ids(entries, clause->entry, clause->operand.values);
+	} else if (is_known(clause)) {
+		kind = SLUICE_CHECK_KNOWN;
+		clause->operand.entry = clause->entry;
 	} else {
-		best_bits(clause, &kind);
-		clause->operand.bits = clause_bits(clause, kind);
+		clause->operand.bits = best_bits(clause, &kind);
 	}
-	clause->check = (uint32_t)kind << SLUICE_CHECK_SHIFT | clause->node->id;
+	clause->check = (uint32_t)kind << SLUICE_CHECK_SHIFT | clause->path;
 }
 
 /* The share of events that the clause's check lets pass. */
 static double check_share(const struct sluice_clause *clause)
 {
 	double found = clause_share(clause);
-	enum sluice_check kind;
 
-	if (is_range(clause))
+	if (is_range(clause) || is_one(clause, SLUICE_OP_CIDR))
 		return found;
-	int bits = best_bits(clause, &kind);
+	if (is_known(clause))
+		return known_share(clause->entry);
+	int bits = count_bits(clause->operand.bits);
 	double told = bits == 64 ? 0.95 : bits / 64.0;
 	/* bytes are no hashes: few of them are used */
-	if (kind != SLUICE_CHECK_VALUE)
+	if (clause->check >> SLUICE_CHECK_SHIFT != SLUICE_CHECK_VALUE)
 		told *= 4;
 	return found > told ? found : told;
 }
 
-/* Of the clauses that need a leaf, the one that a check tells best; there may be none. */
-void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
-                         struct sluice_posting *posting)
+/* Of the clauses that need a leaf, those that checks tell best, the best first; there may be none. */
+void sluice_choose_checks(const struct sluice_conj *conj, const struct sluice_clause *found_by,
+                          struct sluice_checks *checks)
 {
-	double best = 0;
+	double passing[SLUICE_CHECKS];
+	int count = 0;
 
-	*posting = (struct sluice_posting){ .check = SLUICE_CHECK_NOTHING };
+	for (int i = 0; i < SLUICE_CHECKS; i++) {
+		checks->what[i] = SLUICE_CHECK_NOTHING;
+		checks->operand[i] = sluice_operand_of_nothing();
+	}
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = clause_of(conj, i);
+		const struct sluice_clause *clause = sluice_conj_clause(conj, i);
 		if (clause == found_by || clause->check == SLUICE_CHECK_NOTHING)
 			continue;
-		double passing = check_share(clause);
-		if (posting->check == SLUICE_CHECK_NOTHING || passing < best) {
-			posting->check = clause->check;
-			posting->operand = clause->operand;
-			best = passing;
+		double share = check_share(clause);
+		int at = count < SLUICE_CHECKS ? count++ : SLUICE_CHECKS;
+		for (; at > 0 && share < passing[at - 1]; at--) {
+			if (at == SLUICE_CHECKS)
+				continue;
+			passing[at] = passing[at - 1];
+			checks->what[at] = checks->what[at - 1];
+			checks->operand[at] = checks->operand[at - 1];
 		}
+		if (at == SLUICE_CHECKS)
+			continue;
+		passing[at] = share;
+		checks->what[at] = clause->check;
+		checks->operand[at] = clause->operand;
 	}
 }
 
 /* How dear it is to ask whether the clause matches, when its check has let the event pass. */
 static double effort(const struct sluice_clause *clause)
 {
-	if (clause->values)
+	if (clause->kind == SLUICE_CLAUSE_VALUE || clause->kind == SLUICE_CLAUSE_VALUES)
 		return 1;
 	return clause->absent || is_range(clause) ? 2 : 8;
 }
@@ -299,14 +385,14 @@ static double effort(const struct sluice_clause *clause)
 /* Clauses that dismiss much for little come first. Few, so sorted by insertion. */
 void sluice_choose_order(const struct sluice_conj *conj, uint16_t *clauses)
 {
+	const struct sluice_clause *all = sluice_conj_set(conj)->clauses;
 	double keys[SLUICE_PATTERN_MAX_PATHS];
 
 	if (conj->clause_count > SLUICE_PATTERN_MAX_PATHS)
 		return;
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
 		uint16_t clause = clauses[i];
-		double key = effort(&conj->set->clauses[clause]) +
-		             clause_share(&conj->set->clauses[clause]);
+		double key = effort(&all[clause]) + clause_share(&all[clause]);
 		uint16_t at = i;
 		for (; at > 0 && keys[at - 1] > key; at--) {
 			keys[at] = keys[at - 1];

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* What reading a rule and reading a bus have in common. */
+/* What the readers of patterns, rules and buses have in common. */
 #ifndef SLUICE_DOCUMENT_H
 #define SLUICE_DOCUMENT_H
 
+#include "arena.h"
 #include "sluice/json.h"
+
+/* The document's own memory, for what dies with it. */
+struct sluice_arena *sluice_json_arena(const struct sluice_json_doc *doc);
 
 /*
  * Makes the place of an error found below `root` begin there: `$.commands[0].rule.name` becomes

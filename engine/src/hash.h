@@ -99,17 +99,17 @@ static inline uint64_t sluice_hash_number(uint64_t number)
 
 /* Which hashes may be there: a bit for each that is, or was while there were others. */
 struct sluice_filter {
-	uint64_t bits[4];
+	uint64_t bits[16];
 };
 
 static inline void sluice_filter_add(struct sluice_filter *filter, uint64_t hash)
 {
-	filter->bits[hash >> 62] |= UINT64_C(1) << (hash >> 56 & 63);
+	filter->bits[hash >> 60] |= UINT64_C(1) << (hash >> 54 & 63);
 }
 
 static inline bool sluice_filter_has(const struct sluice_filter *filter, uint64_t hash)
 {
-	return filter->bits[hash >> 62] >> (hash >> 56 & 63) & 1;
+	return filter->bits[hash >> 60] >> (hash >> 54 & 63) & 1;
 }
 
 #endif

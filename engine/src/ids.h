@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Small, dense numbers that are handed out and given back: places in a scratch's arrays. Those given
- * back wait on a stack, whose room is taken a chunk at a time, so that no call moves the whole of it.
+ * Small, dense numbers that are handed out and given back: places in a scratch's arrays. A chunk
+ * knows of its 4,096 numbers, by a bit each, which were given back and are free; chunks that have
+ * such stand in a list, of which the first is asked:
+ *
+ *	free ── chunk ── chunk ── …     [ words that have a bit ][ word 0 | … | word 63 ][ next ]
+ *
+ * so that taking and giving back are O(1), but for a chunk's allocation, and a number costs two bits.
  */
 #ifndef SLUICE_IDS_H
 #define SLUICE_IDS_H
@@ -9,14 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SLUICE_IDS_CHUNK_BITS = 10 };
+struct sluice_ids_chunk;
 
 /* Zeroed memory is an empty pool. */
 struct sluice_ids {
-	uint32_t **chunks; /* owned: the stack of those given back */
+	struct sluice_ids_chunk **chunks; /* owned */
 	uint32_t chunk_count, chunk_capacity;
-	uint32_t free_count;
-	uint32_t limit; /* every number handed out is below */
+	struct sluice_ids_chunk *free; /* the first that has a number that was given back */
+	uint32_t limit;                /* every number handed out is below */
 };
 
 void sluice_ids_finish(struct sluice_ids *ids);

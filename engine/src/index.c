@@ -4,62 +4,74 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "address.h"
 #include "index_key.h"
 
 /* --- entries --- */
 
-static size_t padded(size_t size)
-{
-	return (size + 7) & ~(size_t)7;
-}
-
 /* Where in its block what an entry's predicate points to begins. */
 static size_t room_at(enum sluice_operator op)
 {
-	return padded(offsetof(struct sluice_entry, predicate) + sluice_predicate_used(op));
+	return offsetof(struct sluice_entry, predicate) + sluice_predicate_used(op);
+}
+
+/* Whether its text is all that an entry keeps of it. */
+static bool is_text(const struct sluice_predicate *predicate)
+{
+	switch (predicate->op) {
+	case SLUICE_OP_STRING:
+	case SLUICE_OP_PREFIX:
+	case SLUICE_OP_SUFFIX:
+	case SLUICE_OP_FOLD:
+	case SLUICE_OP_FOLD_PREFIX:
+	case SLUICE_OP_FOLD_SUFFIX:
+		return predicate->text.len <= UINT16_MAX;
+	case SLUICE_OP_MQTT_TOPIC: /* those with very many levels stand in a list */
+		return predicate->text.len <= UINT16_MAX &&
+		       sluice_key_of(predicate).kind == SLUICE_KEY_SHAPE;
+	default:
+		return false;
+	}
 }
 
 static size_t entry_bytes(const struct sluice_predicate *predicate)
 {
+	if (is_text(predicate))
+		return offsetof(struct sluice_entry, predicate) + predicate->text.len;
 	return room_at(predicate->op) + sluice_predicate_copy_size(predicate);
 }
 
-/* Whether two predicates match the same, as far as their operands show it. */
-static bool same_predicate(const struct sluice_predicate *a, const struct sluice_predicate *b)
+/* NULL when out of memory. */
+static struct sluice_entry *entry_create(const struct sluice_predicate *predicate)
 {
-	if (a->op != b->op)
-		return false;
-	switch (a->op) {
-	case SLUICE_OP_TRUE:
-	case SLUICE_OP_FALSE:
-	case SLUICE_OP_NULL:
-	case SLUICE_OP_EXISTS:
-	case SLUICE_OP_ABSENT:
-		return true;
-	case SLUICE_OP_NUMBER:
-		return sluice_number_compare(&a->number, &b->number) == 0;
-	case SLUICE_OP_CIDR:
-		return a->cidr.family == b->cidr.family && a->cidr.bits == b->cidr.bits &&
-		       sluice_address_same_block(a->cidr.address, b->cidr.address, a->cidr.bits);
-	case SLUICE_OP_WILDCARD:
-	case SLUICE_OP_NUMERIC:
-	case SLUICE_OP_BUT:
-		return sluice_str_equal(a->source, b->source);
-	default:
-		return sluice_str_equal(a->text, b->text);
+	struct sluice_entry *entry = calloc(1, entry_bytes(predicate));
+
+	if (!entry)
+		return NULL;
+	entry->op = predicate->op & 0x1f;
+	if (!is_text(predicate)) {
+		entry->whole = true;
+		sluice_predicate_copy(sluice_entry_whole(entry), predicate,
+		                      (char *)entry + room_at(predicate->op));
+		return entry;
 	}
+	entry->text_len = (uint16_t)predicate->text.len;
+	if (entry->text_len)
+		memcpy(entry->predicate, predicate->text.data, entry->text_len);
+	return entry;
 }
 
-static struct sluice_entry *entry_find(const struct sluice_entries *entries,
+struct sluice_entry *sluice_entry_find(const struct sluice_entries *entries,
                                        const struct sluice_path_node *node,
-                                       const struct sluice_predicate *predicate, uint64_t hash)
+                                       const struct sluice_predicate *predicate)
 {
+	uint64_t hash = sluice_key_hash(node, predicate);
 	struct sluice_cursor cursor = { 0 };
+	struct sluice_predicate room;
 	struct sluice_entry *entry;
 
 	while ((entry = sluice_table_next(&entries->table, hash, &cursor)))
-		if (entry->node == node && same_predicate(&entry->predicate, predicate))
+		if (entry->hash == hash && entry->node == node &&
+		    sluice_predicate_same(sluice_entry_predicate(entry, &room), predicate))
 			return entry;
 	return NULL;
 }
@@ -71,6 +83,7 @@ static void index_destroy(struct sluice_index *index)
 	free(index->inner_filter);
 	free(index->shapes);
 	sluice_ranges_finish(&index->ranges);
+	sluice_known_finish(&index->known);
 	free(index->list);
 	free(index);
 }
@@ -90,9 +103,10 @@ static bool index_take(struct sluice_entries *entries, struct sluice_path_node *
 /* Frees the index of a path that has no entry. */
 static void index_release(struct sluice_entries *entries, struct sluice_path_node *node)
 {
-	if (node->index->entries > 0)
-		return;
-	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes;
+	if (!node->index || node->index->entries > 0)
+		return; /* an operand that was claimed in vain may have been the last */
+	entries->bytes -= sizeof(*node->index) + node->index->ranges.bytes +
+	                  sluice_known_bytes(&node->index->known);
 	index_destroy(node->index);
 	node->index = NULL;
 }
@@ -109,25 +123,62 @@ static bool looks_at_numbers(const struct sluice_predicate *predicate)
 static void count_entry(struct sluice_entry *entry, bool added)
 {
 	struct sluice_path_node *node = entry->node;
-	enum sluice_operator op = entry->predicate.op;
+	enum sluice_operator op = (enum sluice_operator)entry->op;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
 	uint32_t one = added ? 1 : UINT32_MAX;
 
 	node->index->claimed[op] += one;
 	node->index->entries += one;
-	if (looks_at_numbers(&entry->predicate))
+	if (looks_at_numbers(predicate))
 		node->numbers += one;
 	if (op == SLUICE_OP_NUMERIC && added)
-		sluice_span_add(&node->index->span, &entry->predicate.range);
-	if (sluice_key_of(&entry->predicate).kind == SLUICE_KEY_DIRECT)
+		sluice_span_add(&node->index->span, &predicate->range);
+	if (sluice_key_of(predicate).kind == SLUICE_KEY_DIRECT)
 		node->index->direct[op] = added ? entry : NULL;
 }
+
+/* What the values of its path are known to match of it, or it of them. */
+static bool know_entry(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_known *known = &entry->node->index->known;
+	size_t before = sluice_known_bytes(known);
+	bool added = sluice_known_add(known, entry);
+
+	entries->bytes += sluice_known_bytes(known) - before;
+	return added;
+}
+
+/* --- the operands of an anything-but, where it keeps them as entries --- */
+
+static void release_operands(struct sluice_entries *entries, struct sluice_path_node *node,
+                             const struct sluice_predicate *predicate, size_t count)
+{
+	for (size_t i = 0;
+	     i < count && sluice_entry_keeps_operands(predicate) && i < predicate->but.count; i++)
+		sluice_entry_release(entries,
+		                     sluice_entry_find(entries, node, &predicate->but.list[i]));
+}
+
+static bool claim_operands(struct sluice_entries *entries, struct sluice_path_node *node,
+                           const struct sluice_predicate *predicate)
+{
+	for (size_t i = 0; sluice_entry_keeps_operands(predicate) && i < predicate->but.count; i++)
+		if (!sluice_entry_claim(entries, node, &predicate->but.list[i])) {
+			release_operands(entries, node, predicate, i);
+			return false;
+		}
+	return true;
+}
+
+/* --- claiming --- */
 
 struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
                                         struct sluice_path_node *node,
                                         const struct sluice_predicate *predicate)
 {
 	uint64_t hash = sluice_key_hash(node, predicate);
-	struct sluice_entry *entry = entry_find(entries, node, predicate, hash);
+	struct sluice_entry *entry = sluice_entry_find(entries, node, predicate);
 
 	if (entry) {
 		entry->refs++;
@@ -135,21 +186,28 @@ struct sluice_entry *sluice_entry_claim(struct sluice_entries *entries,
 	}
 	if (!index_take(entries, node))
 		return NULL;
-	entry = calloc(1, entry_bytes(predicate));
+	entry = entry_create(predicate);
 	if (!entry)
 		goto error_index;
-	sluice_predicate_copy(&entry->predicate, predicate, (char *)entry + room_at(predicate->op));
 	entry->node = node;
 	entry->hash = hash;
 	entry->refs = 1;
 	if (!sluice_ids_take(&entries->ids, &entry->id))
 		goto error_entry;
-	if (!sluice_table_insert(&entries->table, hash, entry))
+	if (!claim_operands(entries, node, predicate))
 		goto error_id;
+	if (!know_entry(entries, entry))
+		goto error_operands;
+	if (!sluice_table_insert(&entries->table, hash, entry))
+		goto error_known;
 	entries->bytes += entry_bytes(predicate);
 	count_entry(entry, true);
 	return entry;
 
+error_known:
+	sluice_known_drop(&node->index->known, entry);
+error_operands:
+	release_operands(entries, node, predicate, SLUICE_CHECK_VALUES);
 error_id:
 	sluice_ids_give(&entries->ids, entry->id);
 error_entry:
@@ -164,10 +222,14 @@ void sluice_entry_release(struct sluice_entries *entries, struct sluice_entry *e
 	if (--entry->refs > 0)
 		return;
 	struct sluice_path_node *node = entry->node;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
+	release_operands(entries, node, predicate, SLUICE_CHECK_VALUES);
 	sluice_table_remove(&entries->table, entry->hash, entry);
 	sluice_ids_give(&entries->ids, entry->id);
-	entries->bytes -= entry_bytes(&entry->predicate);
+	entries->bytes -= entry_bytes(predicate);
 	count_entry(entry, false);
+	sluice_known_drop(&node->index->known, entry);
 	free(entry);
 	index_release(entries, node);
 }
@@ -288,28 +350,30 @@ static void shape_drop(struct sluice_index *index, struct sluice_shape shape)
 		index->shapes[at] = index->shapes[--index->shape_count];
 }
 
-static bool list_add(struct sluice_entry ***list, uint32_t *count, uint32_t *capacity,
+static bool list_add(struct sluice_lead **list, uint32_t *count, uint32_t *capacity,
                      struct sluice_entry *entry)
 {
 	if (*count == *capacity) {
-		uint32_t grown = *capacity ? *capacity * 2 : 4;
-		struct sluice_entry **moved = realloc(*list, grown * sizeof(struct sluice_entry *));
+		uint32_t grown = *capacity ? *capacity * 2 : 1;
+		struct sluice_lead *moved = realloc(*list, grown * sizeof(**list));
 		if (!moved)
 			return false;
 		*list = moved;
 		*capacity = grown;
 	}
-	entry->list_at = *count;
-	(*list)[(*count)++] = entry;
+	sluice_entry_whole(entry)->list_at = *count;
+	(*list)[(*count)++] = sluice_lead_to(entry);
 	return true;
 }
 
-static void list_drop(struct sluice_entry **list, uint32_t *count, struct sluice_entry *entry)
+static void list_drop(struct sluice_lead *list, uint32_t *count, struct sluice_entry *entry)
 {
-	struct sluice_entry *last = list[--*count];
+	struct sluice_lead last = list[--*count];
 
-	list[entry->list_at] = last;
-	last->list_at = entry->list_at;
+	uint32_t at = sluice_entry_whole(entry)->list_at;
+
+	list[at] = last;
+	sluice_entry_whole(last.entry)->list_at = at;
 }
 
 /* --- wildcards --- */
@@ -327,15 +391,15 @@ struct sluice_bucket *sluice_bucket_find(const struct sluice_entries *entries, u
 
 static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entry)
 {
-	struct sluice_bucket *bucket =
-	        sluice_bucket_find(entries, entry->predicate.wildcard.found_by);
+	uint64_t hash = sluice_entry_whole(entry)->wildcard.found_by;
+	struct sluice_bucket *bucket = sluice_bucket_find(entries, hash);
 
 	if (bucket)
 		return list_add(&bucket->list, &bucket->count, &bucket->capacity, entry);
 	bucket = calloc(1, sizeof(*bucket));
 	if (!bucket)
 		return false;
-	bucket->hash = entry->predicate.wildcard.found_by;
+	bucket->hash = hash;
 	if (!list_add(&bucket->list, &bucket->count, &bucket->capacity, entry) ||
 	    !sluice_table_insert(&entries->buckets, bucket->hash, bucket)) {
 		free(bucket->list);
@@ -348,7 +412,7 @@ static bool bucket_add(struct sluice_entries *entries, struct sluice_entry *entr
 static void bucket_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_bucket *bucket =
-	        sluice_bucket_find(entries, entry->predicate.wildcard.found_by);
+	        sluice_bucket_find(entries, sluice_entry_whole(entry)->wildcard.found_by);
 
 	list_drop(bucket->list, &bucket->count, entry);
 	if (bucket->count > 0)
@@ -388,10 +452,11 @@ static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *en
 {
 	struct sluice_index *index = entry->node->index;
 	struct sluice_piece piece = sluice_piece_choose(entries, entry);
+	struct sluice_wildcard *wildcard = &sluice_entry_whole(entry)->wildcard;
 
-	entry->predicate.wildcard.found_affix = (uint8_t)piece.affix;
-	entry->predicate.wildcard.found_length = (uint16_t)piece.length;
-	entry->predicate.wildcard.found_by = piece.hash;
+	wildcard->found_affix = (uint8_t)piece.affix;
+	wildcard->found_length = (uint16_t)piece.length;
+	wildcard->found_by = piece.hash;
 	if (piece.affix == SLUICE_AFFIX_NONE)
 		return list_add(&index->list, &index->list_count, &index->list_capacity, entry);
 	if (piece.affix == SLUICE_AFFIX_WILD_INNER && !filter_add(entries, index, piece.hash))
@@ -408,14 +473,14 @@ static bool wildcard_add(struct sluice_entries *entries, struct sluice_entry *en
 static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
+	const struct sluice_wildcard *wildcard = &sluice_entry_whole(entry)->wildcard;
 
-	if (entry->predicate.wildcard.found_affix == SLUICE_AFFIX_NONE) {
+	if (wildcard->found_affix == SLUICE_AFFIX_NONE) {
 		list_drop(index->list, &index->list_count, entry);
 		return;
 	}
 	bucket_drop(entries, entry);
-	length_drop(&index->lengths[entry->predicate.wildcard.found_affix],
-	            entry->predicate.wildcard.found_length);
+	length_drop(&index->lengths[wildcard->found_affix], wildcard->found_length);
 	filter_release(entries, index);
 }
 
@@ -423,17 +488,31 @@ static void wildcard_drop(struct sluice_entries *entries, struct sluice_entry *e
 
 static bool is_probed(const struct sluice_entry *entry)
 {
-	return !sluice_entry_is_value(entry) && entry->predicate.op != SLUICE_OP_ABSENT;
+	return !sluice_entry_is_value(entry) && entry->op != SLUICE_OP_ABSENT;
+}
+
+/* What the path's values are known to match is told of an entry that leads on, or does no more. */
+static bool known_lead(struct sluice_entries *entries, struct sluice_entry *entry, bool postings)
+{
+	struct sluice_known *known = &entry->node->index->known;
+	size_t before = sluice_known_bytes(known);
+	bool told = sluice_known_lead(known, entry, postings);
+
+	entries->bytes += sluice_known_bytes(known) - before;
+	return told;
 }
 
 /* An entry's first posting: from now on leaves must find it. */
 static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
-	struct sluice_key key = sluice_key_of(&entry->predicate);
+	struct sluice_predicate room;
+	struct sluice_key key = sluice_key_of(sluice_entry_predicate(entry, &room));
 	bool added = true;
 	size_t before = index->ranges.bytes;
 
+	if (!known_lead(entries, entry, true))
+		return false;
 	switch (key.kind) {
 	case SLUICE_KEY_VALUE:
 	case SLUICE_KEY_DIRECT:
@@ -452,7 +531,7 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 		entries->bytes += index->ranges.bytes - before;
 		break;
 	case SLUICE_KEY_LIST:
-		if (entry->predicate.op == SLUICE_OP_ABSENT)
+		if (entry->op == SLUICE_OP_ABSENT)
 			added = list_add(&entries->absent, &entries->absent_count,
 			                 &entries->absent_capacity, entry);
 		else
@@ -460,10 +539,12 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 			                 entry);
 		break;
 	}
-	if (!added)
+	if (!added) {
+		known_lead(entries, entry, false);
 		return false;
-	if (index->counts[entry->predicate.op]++ == 0 && is_probed(entry))
-		index->probes |= UINT32_C(1) << entry->predicate.op;
+	}
+	if (index->counts[entry->op]++ == 0 && is_probed(entry))
+		index->probes |= UINT32_C(1) << entry->op;
 	return true;
 }
 
@@ -471,7 +552,8 @@ static bool activate(struct sluice_entries *entries, struct sluice_entry *entry)
 static void deactivate(struct sluice_entries *entries, struct sluice_entry *entry)
 {
 	struct sluice_index *index = entry->node->index;
-	struct sluice_key key = sluice_key_of(&entry->predicate);
+	struct sluice_predicate room;
+	struct sluice_key key = sluice_key_of(sluice_entry_predicate(entry, &room));
 	size_t before = index->ranges.bytes;
 
 	switch (key.kind) {
@@ -492,15 +574,51 @@ static void deactivate(struct sluice_entries *entries, struct sluice_entry *entr
 		entries->bytes -= before - index->ranges.bytes;
 		break;
 	case SLUICE_KEY_LIST:
-		if (entry->predicate.op == SLUICE_OP_ABSENT)
+		if (entry->op == SLUICE_OP_ABSENT)
 			list_drop(entries->absent, &entries->absent_count, entry);
 		else
 			list_drop(index->list, &index->list_count, entry);
 		break;
 	}
-	if (--index->counts[entry->predicate.op] == 0)
-		index->probes &= ~(UINT32_C(1) << entry->predicate.op);
+	if (--index->counts[entry->op] == 0)
+		index->probes &= ~(UINT32_C(1) << entry->op);
+	known_lead(entries, entry, false);
 }
+
+/* The list that an entry stands in, or NULL. */
+static struct sluice_lead *list_of(struct sluice_entries *entries, const struct sluice_entry *entry)
+{
+	struct sluice_index *index = entry->node->index;
+	struct sluice_predicate room;
+	const struct sluice_predicate *predicate = sluice_entry_predicate(entry, &room);
+
+	switch (sluice_key_of(predicate).kind) {
+	case SLUICE_KEY_WILDCARD:
+		if (predicate->wildcard.found_affix == SLUICE_AFFIX_NONE)
+			return index->list;
+		return sluice_bucket_find(entries, predicate->wildcard.found_by)->list;
+	case SLUICE_KEY_LIST:
+		return entry->op == SLUICE_OP_ABSENT ? entries->absent : index->list;
+	default:
+		return NULL;
+	}
+}
+
+/* It has several postings now, so what leads to it has nothing to check. */
+static void lead_update(struct sluice_entries *entries, struct sluice_entry *entry)
+{
+	struct sluice_lead *list = list_of(entries, entry);
+
+	if (list)
+		list[sluice_entry_whole(entry)->list_at] = sluice_lead_to(entry);
+	else if (entry->op == SLUICE_OP_NUMERIC)
+		sluice_ranges_update(&entry->node->index->ranges, &entries->cells, entry);
+	known_lead(entries, entry, true);
+}
+
+/* Its checks fail. They must not be those of a posting that went, which look at entries that may have
+ * gone too. */
+static const struct sluice_posting no_posting;
 
 /* Where a posting goes; NULL when out of memory. */
 static struct sluice_posting *posting_room(struct sluice_entries *entries,
@@ -515,12 +633,15 @@ static struct sluice_posting *posting_room(struct sluice_entries *entries,
 		list = realloc(list, grown * sizeof(*list));
 		if (!list)
 			return NULL;
-		if (!entry->several)
-			list[0] = entry->posting;
 		entries->bytes += (grown - (entry->several ? capacity : 0)) * sizeof(*list);
+		bool first = !entry->several;
+		if (first)
+			list[0] = entry->posting;
 		entry->postings.list = list;
 		entry->postings.capacity = grown;
 		entry->several = true;
+		if (first)
+			lead_update(entries, entry);
 	}
 	return &entry->postings.list[entry->posting_count];
 }
@@ -530,9 +651,13 @@ bool sluice_entry_post(struct sluice_entries *entries, struct sluice_entry *entr
 {
 	struct sluice_posting *room = posting_room(entries, entry);
 
-	if (!room || (entry->posting_count == 0 && !activate(entries, entry)))
+	if (!room)
 		return false;
 	*room = posting;
+	if (entry->posting_count == 0 && !activate(entries, entry)) {
+		entry->posting = no_posting;
+		return false;
+	}
 	*at = entry->posting_count++;
 	return true;
 }
@@ -553,5 +678,6 @@ bool sluice_entry_unpost(struct sluice_entries *entries, struct sluice_entry *en
 		free(list);
 		entry->several = false;
 	}
+	entry->posting = no_posting;
 	return false;
 }

@@ -90,7 +90,8 @@ uint64_t sluice_key_hash(const struct sluice_path_node *node,
 		break;
 	case SLUICE_KEY_AFFIX:
 		if (predicate->op == SLUICE_OP_CIDR)
-			return sluice_key_block(node, predicate->cidr.address, key.length);
+			return sluice_key_block(node, sluice_key_words(predicate->cidr.address),
+			                        key.length);
 		if (key.affix == SLUICE_AFFIX_SUFFIX || key.affix == SLUICE_AFFIX_FOLD_SUFFIX)
 			return sluice_key_end(&walk, predicate->text, key.length, predicate->op);
 		break;
@@ -115,28 +116,16 @@ bool sluice_shape_equal(const struct sluice_shape *a, const struct sluice_shape 
 	return a->open == b->open && a->levels == b->levels && a->rest == b->rest;
 }
 
-/* Eight bytes in network order, of which only the first `bits` bits are kept. */
-static uint64_t first_bits(const uint8_t *bytes, uint32_t bits)
+uint32_t sluice_key_address(unsigned family, const uint8_t *address, uint32_t bits, uint32_t *mask)
 {
-	uint64_t word;
+	uint32_t before = family == 4 ? 0 : 32;
+	uint32_t known = bits <= before ? 0 : bits - before < 32 ? bits - before : 32;
 
-	if (bits == 0)
-		return 0;
-	memcpy(&word, bytes, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word & ~UINT64_C(0) << (64 - bits);
-}
-
-uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *address,
-                          uint32_t bits)
-{
-	uint64_t first = first_bits(address, bits < 64 ? bits : 64);
-	uint64_t second = first_bits(address + 8, bits < 64 ? 0 : bits - 64);
-
-	return sluice_hash_close(sluice_hash_step(node->seed, first), second,
-	                         bits | (uint64_t)SLUICE_OP_CIDR << 40);
+	address += before / 8;
+	*mask = known ? UINT32_MAX << (32 - known) : 0;
+	return ((uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 |
+	        (uint32_t)address[2] << 8 | address[3]) &
+	       *mask;
 }
 
 uint32_t sluice_key_levels(struct sluice_str topic, uint64_t hashes[SLUICE_SHAPE_LEVELS])

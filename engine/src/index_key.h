@@ -103,9 +103,50 @@ static inline uint64_t *sluice_key_filter(const struct sluice_index *index, uint
 	return &index->inner_filter[place / 64];
 }
 
+/* An address as two numbers. */
+struct sluice_key_words {
+	uint64_t first, second;
+};
+
+static inline uint64_t sluice_key_word(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+static inline struct sluice_key_words sluice_key_words(const uint8_t address[16])
+{
+	return (struct sluice_key_words){ sluice_key_word(address), sluice_key_word(address + 8) };
+}
+
 /* The hash of the first `bits` bits of an address. */
-uint64_t sluice_key_block(const struct sluice_path_node *node, const uint8_t *address,
-                          uint32_t bits);
+static inline uint64_t sluice_key_block(const struct sluice_path_node *node,
+                                        struct sluice_key_words address, uint32_t bits)
+{
+	uint64_t hash = node->seed;
+
+	if (bits > 64) {
+		hash = sluice_hash_step(hash, address.first);
+		address.first = address.second;
+	}
+	if (bits % 64 != 0)
+		address.first &= ~UINT64_C(0) << (64 - bits % 64);
+	else if (bits == 0)
+		address.first = 0;
+	return sluice_hash_close(hash, address.first, bits | (uint64_t)SLUICE_OP_CIDR << 40);
+}
+
+/*
+ * The 32 bits of an address by which checks tell blocks apart: all of IPv4, the second 32 of IPv6, of
+ * which the first are those of a network that all events come from. `bits` of the address are known:
+ * *mask gets which of the result's are.
+ */
+uint32_t sluice_key_address(unsigned family, const uint8_t *address, uint32_t bits, uint32_t *mask);
 
 /*
  * The levels of a topic or filter, each hashed by itself: at most SLUICE_SHAPE_LEVELS of them.

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "arena.h"
+#include "document.h"
 #include "number.h"
 #include "text.h"
 
@@ -26,16 +27,20 @@ struct level {
 	struct sluice_json *last; /* its youngest child; NULL when none */
 };
 
+/* Most texts are nested no deeper, and need no memory for it. */
+enum { FEW_LEVELS = 16 };
+
 struct reader {
 	const char *at;
 	const char *end;
 	unsigned flags;
 	struct sluice_json_doc *doc;
-	struct level *levels;
-	size_t depth; /* open levels */
+	struct level *levels; /* `few`, or owned */
+	size_t depth;         /* open levels */
 	size_t capacity;
 	size_t max_depth;
 	struct sluice_error *error;
+	struct level few[FEW_LEVELS];
 };
 
 static size_t offset_of(const struct reader *reader, const char *at)
@@ -139,13 +144,24 @@ static enum sluice_status skip_escape(struct reader *reader, const struct sluice
 	return SLUICE_OK;
 }
 
+/* Behind the characters of a string that stand for themselves, and are one byte each. */
+static const char *skip_plain(const char *at, const char *end)
+{
+	while (at < end && (unsigned char)(*at - 0x20) < 0x60 && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
 /* Reads the string at reader->at, which is at its quote, and decodes it into *string. */
 static enum sluice_status read_string(struct reader *reader, const struct sluice_json *node,
                                       struct sluice_str *string)
 {
 	const char *start = ++reader->at;
 	bool escaped = false;
-	while (!next_is(reader, '"')) {
+	for (;;) {
+		reader->at = skip_plain(reader->at, reader->end);
+		if (next_is(reader, '"'))
+			break;
 		if (reader->at == reader->end)
 			return unexpected(reader, node, "the closing quote of a string");
 		unsigned char c = (unsigned char)*reader->at;
@@ -157,8 +173,6 @@ static enum sluice_status read_string(struct reader *reader, const struct sluice
 		} else if (c < 0x20) {
 			return unexpected(reader, node,
 			                  "control characters in a string to be escaped");
-		} else if (c < 0x80) {
-			reader->at++;
 		} else {
 			size_t left = (size_t)(reader->end - reader->at);
 			struct sluice_str next = { reader->at, left < 4 ? left : 4 };
@@ -244,10 +258,14 @@ static enum sluice_status open_level(struct reader *reader, struct sluice_json *
 		return fail_at(reader, node, reader->at, SLUICE_ERR_LIMIT, message);
 	}
 	if (reader->depth == reader->capacity) {
-		size_t capacity = reader->capacity ? reader->capacity * 2 : 16;
-		struct level *levels = realloc(reader->levels, capacity * sizeof(*reader->levels));
+		size_t capacity = reader->capacity * 2;
+		bool few = reader->levels == reader->few;
+		struct level *levels =
+		        realloc(few ? NULL : reader->levels, capacity * sizeof(*levels));
 		if (!levels)
 			return out_of_memory(reader);
+		if (few)
+			memcpy(levels, reader->few, sizeof(reader->few));
 		reader->levels = levels;
 		reader->capacity = capacity;
 	}
@@ -437,20 +455,31 @@ static enum sluice_status read_document(struct reader *reader)
 	return SLUICE_OK;
 }
 
+/* What the nodes of most texts fit into: one for every six bytes. */
+static size_t first_bytes(struct sluice_str text)
+{
+	enum { MOST = 4096, NODE = sizeof(struct sluice_json) };
+
+	return NODE * 2 + sizeof(struct sluice_json_doc) +
+	       (text.len < MOST ? text.len : MOST) / 6 * NODE;
+}
+
 enum sluice_status sluice_json_parse(struct sluice_str text, unsigned flags, size_t max_depth,
                                      struct sluice_json_doc **doc, struct sluice_error *error)
 {
 	*doc = NULL;
 	if (!text.data)
 		text = SLUICE_STR("");
-	struct reader reader = {
-		.at = text.data,
-		.end = text.data + text.len,
-		.flags = flags,
-		.max_depth = max_depth,
-		.error = error,
-	};
-	struct sluice_arena *arena = sluice_arena_create();
+	struct reader reader;
+	reader.at = text.data;
+	reader.end = text.data + text.len;
+	reader.flags = flags;
+	reader.levels = reader.few;
+	reader.depth = 0;
+	reader.capacity = FEW_LEVELS;
+	reader.max_depth = max_depth;
+	reader.error = error;
+	struct sluice_arena *arena = sluice_arena_create_for(first_bytes(text));
 	if (!arena)
 		return out_of_memory(&reader);
 	reader.doc = sluice_arena_alloc(arena, 1, sizeof(*reader.doc));
@@ -462,7 +491,8 @@ enum sluice_status sluice_json_parse(struct sluice_str text, unsigned flags, siz
 	reader.doc->arena = arena;
 
 	enum sluice_status status = read_document(&reader);
-	free(reader.levels);
+	if (reader.levels != reader.few)
+		free(reader.levels);
 	if (status) {
 		sluice_json_destroy(reader.doc);
 		return status;
@@ -475,6 +505,11 @@ void sluice_json_destroy(struct sluice_json_doc *doc)
 {
 	if (doc)
 		sluice_arena_destroy(doc->arena);
+}
+
+struct sluice_arena *sluice_json_arena(const struct sluice_json_doc *doc)
+{
+	return doc->arena;
 }
 
 const struct sluice_json *sluice_json_root(const struct sluice_json_doc *doc)

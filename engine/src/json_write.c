@@ -24,8 +24,10 @@ static void cut_append(struct cut_text *text, const char *data, size_t len)
 }
 
 /* Whether a name can follow a '.' in a place as it is. */
-static bool is_plain_name(struct sluice_str name)
+static bool is_plain_name(struct sluice_str name, bool *ascii)
 {
+	unsigned char all = 0;
+
 	if (name.len == 0)
 		return false;
 	for (size_t i = 0; i < name.len; i++) {
@@ -33,14 +35,20 @@ static bool is_plain_name(struct sluice_str name)
 		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
 		    c != '_' && c != '$' && c != '-' && c < 0x80)
 			return false;
+		all |= c;
 	}
+	*ascii = all < 0x80;
 	return true;
 }
 
 static void place_name(struct cut_text *text, struct sluice_str name)
 {
-	bool plain = is_plain_name(name);
+	bool ascii = false, plain = is_plain_name(name, &ascii);
 	cut_append(text, plain ? "." : "[\"", plain ? 1 : 2);
+	if (plain && ascii && name.len < text->size - text->len) { /* as most are */
+		cut_append(text, name.data, name.len);
+		return;
+	}
 	for (size_t i = 0; i < name.len && !text->full;) {
 		unsigned char c = (unsigned char)name.data[i];
 		size_t left = name.len - i;

@@ -89,6 +89,9 @@ enum sluice_status sluice_leaves_begin(struct sluice_leaves *leaves, uint32_t no
 		memset(leaves->places, 0, leaves->place_room * sizeof(*leaves->places));
 		leaves->epoch = 1;
 	}
+	/* the root, which has no leaf, stands for what is always there */
+	leaves->places[0].epoch = leaves->epoch;
+	leaves->places[0].bits[SLUICE_BITS_VALUE] = UINT64_MAX;
 	leaves->leaf_count = 0;
 	leaves->leaf_limit = SLUICE_EVENT_MAX_LEAVES;
 	leaves->array_count = 0;

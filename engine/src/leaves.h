@@ -36,6 +36,7 @@ struct sluice_leaf {
 	struct sluice_path_node *node;
 	uint32_t element; /* the innermost that it stands in; 0 = none but the event */
 	uint32_t next;    /* the next leaf at the same path, or SLUICE_NO_LEAF */
+	const struct sluice_known_row *known; /* what it matches; NULL: it is to be looked up */
 };
 
 struct sluice_element {
@@ -56,10 +57,13 @@ enum { SLUICE_BITS_VALUE, SLUICE_BITS_FIRST, SLUICE_BITS_LAST, SLUICE_BITS_COUNT
 /* What an event has at a path: its leaves, and what the checks of candidates look at (index.h). */
 struct sluice_place {
 	uint64_t bits[SLUICE_BITS_COUNT];
-	double number;  /* about the one number there; NaN when it can't be told, +inf when none */
+	double number;  /* about the one number there, or, where rules ask for blocks of addresses,
+	                   what stands for an address; NaN when it can't be told, +inf when none */
 	uint32_t epoch; /* the event this is about; of another event: nothing is here */
 	uint32_t first, last;
 	uint32_t value; /* the entry that is the value of the only leaf; UINT32_MAX: none is */
+	const struct sluice_known_row *known; /* what the only leaf matches; NULL: not known */
+	uint64_t unused; /* so that a place is a line of the cache, and found by a shift */
 };
 
 struct sluice_leaves {
@@ -100,6 +104,7 @@ static inline struct sluice_leaf *sluice_leaves_add(struct sluice_leaves *leaves
 	leaf->node = node;
 	leaf->element = element;
 	leaf->next = SLUICE_NO_LEAF;
+	leaf->known = NULL;
 	if (place->epoch != leaves->epoch)
 		*place = (struct sluice_place){
 			.number = HUGE_VAL, .epoch = leaves->epoch, .first = id, .value = UINT32_MAX
@@ -118,12 +123,17 @@ uint32_t sluice_leaves_add_element(struct sluice_leaves *leaves, uint32_t parent
  * matched. */
 void sluice_leaves_truncate(struct sluice_leaves *leaves, uint32_t count);
 
-/* The first leaf at a path node, or SLUICE_NO_LEAF. */
+/* The first leaf at the path node of this id, or SLUICE_NO_LEAF. */
+static inline uint32_t sluice_leaves_first_at(const struct sluice_leaves *leaves, uint32_t path)
+{
+	const struct sluice_place *place = &leaves->places[path];
+	return place->epoch == leaves->epoch ? place->first : SLUICE_NO_LEAF;
+}
+
 static inline uint32_t sluice_leaves_first(const struct sluice_leaves *leaves,
                                            const struct sluice_path_node *node)
 {
-	const struct sluice_place *place = &leaves->places[node->id];
-	return place->epoch == leaves->epoch ? place->first : SLUICE_NO_LEAF;
+	return sluice_leaves_first_at(leaves, node->id);
 }
 
 /*

@@ -55,9 +55,23 @@ static inline const unsigned char *lex_utf8(const unsigned char *p, const unsign
 	return NULL;
 }
 
-static inline bool lex_is_hex(unsigned char c)
+/*
+ * Whether four hex digits stand at p: in each byte the highest bit says whether it is past the
+ * lower bound and not past the upper one, of digits and of letters. A byte that is not ASCII, whose
+ * sum would carry, has the bit itself.
+ */
+static inline bool lex_is_hex4(const unsigned char *p)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+	const uint32_t ones = 0x01010101, highs = 0x80808080;
+	uint32_t word;
+
+	memcpy(&word, p, sizeof(word));
+	if (word & highs)
+		return false;
+	uint32_t digit = (word + ones * (0x80 - '0')) & ~(word + ones * (0x7F - '9'));
+	word |= ones * 0x20;
+	uint32_t letter = (word + ones * (0x80 - 'a')) & ~(word + ones * (0x7F - 'f'));
+	return ((digit | letter) & highs) == highs;
 }
 
 /* Behind the escape at p, which is a backslash (section 7). */
@@ -76,10 +90,7 @@ static inline const unsigned char *lex_escape(const unsigned char *p, const unsi
 	case 't':
 		return p + 2;
 	case 'u':
-		return end - p >= 6 && lex_is_hex(p[2]) && lex_is_hex(p[3]) && lex_is_hex(p[4]) &&
-		                       lex_is_hex(p[5])
-		               ? p + 6
-		               : NULL;
+		return end - p >= 6 && lex_is_hex4(p + 2) ? p + 6 : NULL;
 	default:
 		return NULL;
 	}
@@ -102,7 +113,9 @@ static __attribute__((noinline, unused)) const unsigned char *lex_long_string(
 			return p + 1;
 		if (*p == '\\') {
 			*escaped = true;
-			p = lex_escape(p, end);
+			do
+				p = lex_escape(p, end);
+			while (p && p < end && *p == '\\');
 		} else if (*p >= 0x80) {
 			do
 				p = lex_utf8(p, end);
@@ -115,6 +128,21 @@ static __attribute__((noinline, unused)) const unsigned char *lex_long_string(
 	}
 }
 
+/* lex_string for one without escapes that ends within the two blocks at p; NULL: it does not. */
+static inline const unsigned char *lex_short_string(const unsigned char *p)
+{
+	uint64_t special = lex_special(lex_load(p));
+
+	if (!LEX_LIKELY(special != 0)) {
+		p += LEX_BLOCK;
+		special = lex_special(lex_load(p));
+		if (special == 0)
+			return NULL;
+	}
+	p += lex_first(special);
+	return *p == '"' ? p + 1 : NULL;
+}
+
 /*
  * p is behind the opening quote; the result is behind the closing one. Sets *escaped when it meets
  * an escape.
@@ -122,12 +150,10 @@ static __attribute__((noinline, unused)) const unsigned char *lex_long_string(
 static inline const unsigned char *lex_string(const unsigned char *p, const unsigned char *begin,
                                               const unsigned char *end, bool *escaped)
 {
-	if (LEX_LIKELY(end - p >= LEX_BLOCK)) {
-		uint64_t special = lex_special(lex_load(p));
-		if (LEX_LIKELY(special != 0) && p[lex_first(special)] == '"')
-			return p + lex_first(special) + 1;
-	}
-	return lex_long_string(p, begin, end, escaped);
+	const unsigned char *behind =
+	        LEX_LIKELY(end - p >= 2 * LEX_BLOCK) ? lex_short_string(p) : NULL;
+
+	return LEX_LIKELY(behind != NULL) ? behind : lex_long_string(p, begin, end, escaped);
 }
 
 /* How a number is spelled: "-12.5e3" has 2 digits, 1 in its fraction, and an exponent. */
@@ -184,35 +210,61 @@ static __attribute__((noinline, cold, unused)) const unsigned char *lex_long_num
 	return p;
 }
 
+#if LEX_SIMD
+/*
+ * lex_number for one without exponent that ends within the block behind its sign; NULL: it does
+ * not. How many digits stand before the point goes into *integer.
+ */
+static inline const unsigned char *lex_short_number(const unsigned char *p, size_t *integer)
+{
+	p += *p == '-';
+	/* a mark where the integer ends, and one where the fraction does */
+	uint64_t other = lex_not_digit(lex_load(p)) | UINT64_C(1) << 63;
+	size_t length = lex_first(other);
+	*integer = length;
+	if (*p == '0' ? length != 1 : length == 0 || length >= LEX_BLOCK)
+		return NULL;
+	if (p[length] == '.') {
+		other &= other - 1;
+		size_t digits = lex_first(other | UINT64_C(1) << 63);
+		if (digits == length + 1 || digits >= LEX_BLOCK)
+			return NULL;
+		length = digits;
+	}
+	return (p[length] | 0x20) == 'e' ? NULL : p + length;
+}
+#else
+static inline const unsigned char *lex_short_number(const unsigned char *p, size_t *integer)
+{
+	(void)p;
+	*integer = 0;
+	return NULL;
+}
+#endif
+
+/* What lex_short_number found at p. */
+static inline struct lex_number lex_short_parts(const unsigned char *p, size_t integer,
+                                                const unsigned char *behind)
+{
+	const unsigned char *digits = p + (*p == '-');
+	size_t rest = (size_t)(behind - digits) - integer;
+
+	return (struct lex_number){ digits, integer, rest ? rest - 1 : 0, false };
+}
+
 /* p is at '-' or a digit (section 6). */
 static inline const unsigned char *lex_number(const unsigned char *p, const unsigned char *begin,
                                               const unsigned char *end, struct lex_number *number)
 {
-	p += *p == '-';
-#if LEX_SIMD
-	if (LEX_LIKELY(end - p > LEX_BLOCK)) {
-		/* a mark where the integer ends, and one where the fraction does */
-		uint64_t other = lex_not_digit(lex_load(p));
-		size_t length = other ? lex_first(other) : 0;
-		if (length == 0 || (*p == '0' && length > 1))
-			goto odd;
-		number->digits = p;
-		number->integer = length;
-		number->fraction = 0;
-		number->exponent = false;
-		if (p[length] == '.') {
-			other &= other - 1;
-			length = other ? lex_first(other) : 0;
-			if (length <= number->integer + 1)
-				goto odd;
-			number->fraction = length - number->integer - 1;
+	if (LEX_LIKELY(end - p > LEX_BLOCK + 1)) {
+		size_t integer;
+		const unsigned char *behind = lex_short_number(p, &integer);
+		if (LEX_LIKELY(behind != NULL)) {
+			*number = lex_short_parts(p, integer, behind);
+			return behind;
 		}
-		if ((p[length] | 0x20) != 'e')
-			return p + length;
 	}
-odd:
-#endif
-	return lex_long_number(p, begin, end, number);
+	return lex_long_number(p + (*p == '-'), begin, end, number);
 }
 
 /* The word true, false or null; p is at its first letter. */

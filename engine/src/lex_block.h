@@ -46,12 +46,13 @@ static inline lex_block lex_load(const unsigned char *p)
 	return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* '"', '\\', a control character, or not ASCII: as a signed byte that is below ' '. */
+/* '"', '\\', a control character, or not ASCII: as a signed byte that is below ' ', so that the
+ * difference, which does not wrap, has the bit that movemask takes. */
 static inline uint64_t lex_special(lex_block block)
 {
 	__m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
 	__m128i backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
-	__m128i other = _mm_cmplt_epi8(block, _mm_set1_epi8(' '));
+	__m128i other = _mm_subs_epi8(block, _mm_set1_epi8(' '));
 
 	return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), other));
 }
@@ -67,6 +68,12 @@ static inline uint64_t lex_not_digit(lex_block block)
 static inline uint64_t lex_dot(lex_block block)
 {
 	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('.')));
+}
+
+/* A mark for each byte in which two blocks differ. */
+static inline uint64_t lex_differ(lex_block a, lex_block b)
+{
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) ^ 0xFFFFu;
 }
 
 #elif defined(LEX_NEON)
@@ -104,6 +111,11 @@ static inline uint64_t lex_not_digit(lex_block block)
 static inline uint64_t lex_dot(lex_block block)
 {
 	return lex_narrow(vceqq_u8(block, vdupq_n_u8('.')));
+}
+
+static inline uint64_t lex_differ(lex_block a, lex_block b)
+{
+	return lex_narrow(vmvnq_u8(vceqq_u8(a, b)));
 }
 
 #else
@@ -145,6 +157,12 @@ static inline uint64_t lex_dot(lex_block word)
 	uint64_t dot = word ^ (LEX_ONES * '.');
 
 	return (dot - LEX_ONES) & ~dot & LEX_HIGHS;
+}
+
+/* The marks are the bits that differ, not the bytes' highest. */
+static inline uint64_t lex_differ(lex_block a, lex_block b)
+{
+	return a ^ b;
 }
 
 #undef LEX_ONES
@@ -189,6 +207,7 @@ static inline lex_block lex_load_short(const unsigned char *p, const unsigned ch
 			return name(lex_load_short(p, end));                                       \
 		return name(lex_load(end - LEX_BLOCK) >> (LEX_BLOCK - left) * LEX_STEP);           \
 	}
+
 #endif
 LEX_TAIL(lex_special)
 LEX_TAIL(lex_not_digit)
@@ -212,6 +231,25 @@ static inline uint64_t lex_not_digit_at(const unsigned char *p, const unsigned c
 static inline size_t lex_first(uint64_t mask)
 {
 	return (size_t)__builtin_ctzll(mask) / LEX_STEP;
+}
+
+/* Where a text of `len` bytes ends in its last block: what lex_same is to be told. */
+static inline unsigned lex_rest(size_t len)
+{
+	return 64 - ((unsigned)(len - 1) % LEX_BLOCK + 1) * LEX_STEP;
+}
+
+/*
+ * Whether the first `len` bytes at both places are equal, of which there is at least one. Whole
+ * blocks are read there, as many as the bytes reach into.
+ */
+static inline bool lex_same(const unsigned char *a, const unsigned char *b, size_t len,
+                            unsigned rest)
+{
+	for (; len > LEX_BLOCK; len -= LEX_BLOCK, a += LEX_BLOCK, b += LEX_BLOCK)
+		if (lex_differ(lex_load(a), lex_load(b)) != 0)
+			return false;
+	return lex_differ(lex_load(a), lex_load(b)) << rest == 0;
 }
 
 #endif

@@ -194,7 +194,8 @@ static unsigned record_payload(struct sluice_scratch *scratch, const struct slui
 	if (!value && !text && matcher->payload_rules == 0)
 		return SLUICE_MATCH_SKIPPED;
 	leaves->leaf_limit = before + SLUICE_EVENT_MAX_LEAVES;
-	enum sluice_scan_result result = sluice_scan(&matcher->trie, value, event->payload, leaves);
+	enum sluice_scan_result result =
+	        sluice_scan(&matcher->trie, value, event->payload, leaves, &scratch->spellings);
 	if (result == SLUICE_SCAN_OBJECT) {
 		scratch->object = !leaves->overflow;
 	} else {
@@ -236,7 +237,8 @@ static bool holds(struct sluice_scratch *scratch, const struct sluice_conj *conj
 static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_conj *conj)
 {
 	uint32_t epoch = scratch->leaves.epoch;
-	struct sluice_rule_mark *mark = &scratch->rule_marks[conj->set->mark];
+	const struct sluice_rule_set *set = sluice_conj_set(conj);
+	struct sluice_rule_mark *mark = &scratch->rule_marks[*sluice_set_mark(set)];
 	bool before = mark->epoch == epoch, undecided;
 
 	if (before && mark->verdict == SLUICE_RULE_MATCHED)
@@ -245,7 +247,7 @@ static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_c
 		if (before)
 			scratch->undecided--;
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_MATCHED };
-		scratch->ids[scratch->match_count++] = conj->set->id;
+		scratch->ids[scratch->match_count++] = set->id;
 	} else if (undecided && !before) {
 		*mark = (struct sluice_rule_mark){ epoch, SLUICE_RULE_UNDECIDED };
 		scratch->undecided++;
@@ -254,17 +256,18 @@ static void look_at_one_of(struct sluice_scratch *scratch, const struct sluice_c
 
 static void look_at(struct sluice_scratch *scratch, const struct sluice_conj *conj)
 {
+	const struct sluice_rule_set *set = sluice_conj_set(conj);
 	bool undecided;
 
-	if (conj->id != UINT32_MAX) {
+	if (conj->several) {
 		if (scratch->conj_epochs[conj->id] == scratch->leaves.epoch)
 			return;
 		scratch->conj_epochs[conj->id] = scratch->leaves.epoch;
 	}
-	if (conj->set->mark != UINT32_MAX)
+	if (set->conj_count > 1)
 		look_at_one_of(scratch, conj);
 	else if (holds(scratch, conj, &undecided))
-		scratch->ids[scratch->match_count++] = conj->set->id;
+		scratch->ids[scratch->match_count++] = set->id;
 	else
 		scratch->undecided += undecided;
 }
@@ -283,9 +286,9 @@ static void look_at_postings(struct sluice_scratch *scratch, const struct sluice
 	const struct sluice_posting *end = posting + entry->posting_count;
 
 	for (; posting < end; posting++) {
-		if (!sluice_check_passes(&scratch->leaves, posting->check, posting->operand))
+		if (!sluice_checks_pass(&scratch->leaves, &posting->checks))
 			continue;
-		/* its rule's block: the clauses stand before it, their entries behind */
+		/* its rule's block: the clauses stand before it, entries of long ones behind */
 		const char *conj = (const char *)posting->conj;
 		__builtin_prefetch(conj - 128);
 		__builtin_prefetch(conj - 64);
@@ -316,7 +319,7 @@ static bool may_try(struct sluice_probe *probe, const struct sluice_entry *entry
 	return false;
 }
 
-static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
+static bool hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
 {
 	struct sluice_scratch *scratch = ((struct search *)probe)->scratch;
 	struct sluice_entry_mark *mark = &scratch->entry_marks[entry->id];
@@ -325,16 +328,17 @@ static void hit_entry(struct sluice_probe *probe, struct sluice_entry *entry, ui
 		scratch->leaves.places[entry->node->id].value = entry->id;
 	/* one that leads nowhere needs no mark, unless it is a value's */
 	if (!entry->several && !sluice_entry_is_value(entry) &&
-	    !sluice_check_passes(&scratch->leaves, entry->posting.check, entry->posting.operand))
-		return;
+	    !sluice_checks_pass(&scratch->leaves, &entry->posting.checks))
+		return true;
 	if (mark->epoch == scratch->leaves.epoch)
-		return;
+		return false;
 	*mark = (struct sluice_entry_mark){ scratch->leaves.epoch, leaf };
 	if (entry->posting_count == 0)
-		return;
+		return true;
 	if (entry->several)
 		__builtin_prefetch(entry->postings.list);
 	scratch->hits[scratch->hit_count++] = entry;
+	return true;
 }
 
 static bool spend(struct sluice_probe *probe, size_t steps)
@@ -366,7 +370,7 @@ static bool find_candidates(struct sluice_scratch *scratch)
 	for (uint32_t i = 0; i < scratch->hit_count; i++)
 		look_at_postings(scratch, scratch->hits[i]);
 	for (uint32_t i = 0; i < matcher->entries.absent_count; i++) {
-		const struct sluice_entry *entry = matcher->entries.absent[i];
+		const struct sluice_entry *entry = matcher->entries.absent[i].entry;
 		if (sluice_leaves_first(leaves, entry->node) == SLUICE_NO_LEAF)
 			look_at_postings(scratch, entry);
 	}

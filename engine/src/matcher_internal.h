@@ -21,6 +21,7 @@
 
 #include "index.h"
 #include "leaves.h"
+#include "spelling.h"
 #include "sluice/matcher.h"
 
 /*
@@ -37,21 +38,41 @@ enum { SLUICE_META_COUNT = 12 };
 /* Candidates that are verified together, so that fetching them overlaps. */
 enum { SLUICE_CANDIDATES = 128 };
 
-struct sluice_clause {
-	struct sluice_path_node *node;
-	struct sluice_entry *
-	        *entries;             /* in the rule's block, and behind them their ids; ABSENT ones
-	                                  are left out */
-	union sluice_operand operand; /* of the check */
-	uint32_t check;               /* of the leaves here (index.h) */
-	uint16_t entry_count;
-	bool absent; /* {"exists": false} is among the alternatives */
-	bool values; /* all entries are of values */
+/* Of the values of an event all are looked up, so for them it is enough to know which. */
+enum sluice_clause_kind {
+	SLUICE_CLAUSE_NONE, /* no entry: all alternatives are ABSENT */
+	SLUICE_CLAUSE_VALUE,
+	SLUICE_CLAUSE_ONE,
+	SLUICE_CLAUSE_VALUES, /* from here on there are several */
+	SLUICE_CLAUSE_SEVERAL,
 };
+
+/* An alternative is an entry and its id, which is what most verifying needs: beside each other where
+ * it is the only one; else entries in the rule's block, and behind them their ids. */
+struct sluice_clause {
+	union sluice_operand operand; /* of the check */
+	union {
+		struct sluice_entry *entry;    /* the only one */
+		struct sluice_entry **entries; /* ABSENT ones are left out */
+	};
+	uint32_t id;    /* of the only entry */
+	uint32_t check; /* of the leaves here (index.h) */
+	uint32_t path;  /* the id of the node */
+	uint16_t entry_count;
+	uint8_t kind; /* enum sluice_clause_kind */
+	bool absent;  /* {"exists": false} is among the alternatives */
+};
+
+static inline struct sluice_entry *const *sluice_clause_entries(const struct sluice_clause *clause)
+{
+	return clause->kind >= SLUICE_CLAUSE_VALUES ? clause->entries : &clause->entry;
+}
 
 static inline const uint32_t *sluice_clause_ids(const struct sluice_clause *clause)
 {
-	return (const uint32_t *)(clause->entries + clause->entry_count);
+	return clause->kind >= SLUICE_CLAUSE_VALUES
+	               ? (const uint32_t *)(clause->entries + clause->entry_count)
+	               : &clause->id;
 }
 
 /* A posting that leads to a conjunction, seen from it. */
@@ -60,31 +81,69 @@ struct sluice_conj_slot {
 	uint32_t at; /* its place in the entry's postings */
 };
 
+/* In its rule's block. Most have one slot, and most rules one conjunction, of all clauses. */
 struct sluice_conj {
-	struct sluice_rule_set *set;
-	uint16_t *clauses;              /* in the rule's block */
-	struct sluice_conj_slot *slots; /* owned, unless it is `slot` */
-	struct sluice_conj_slot slot;   /* the only one, as of most */
-	uint32_t id; /* its place in a scratch, when it has several slots; else UINT32_MAX */
-	uint32_t slot_count;
-	uint16_t clause_count;
-	bool payload; /* names a field of the payload */
+	union {
+		struct sluice_entry *entry;     /* of the only slot */
+		struct sluice_conj_slot *slots; /* owned */
+	};
+	union {
+		uint32_t at; /* of the only slot */
+		uint32_t id; /* where there are several: its place in a scratch */
+	};
+	uint32_t set_before; /* so many bytes */
+	/* so many bytes behind are the numbers of its clauses; 0: it has all, as they stand */
+	uint32_t order;
+	uint16_t slot_count; /* a pattern's text has no room for so many alternatives */
+	uint16_t clause_count : 14;
+	bool several : 1; /* `slots` and `id` are in use */
+	bool payload : 1; /* names a field of the payload */
 };
 
-/* A rule in the matcher: one block, but for slots. */
+/*
+ * A rule in the matcher: one block, but for slots.
+ *
+ *	[ rule | clauses | conjunctions | mark | absents | entries and ids of clauses | orders ]
+ *	                                  ^ where there are several conjunctions        ^ likewise
+ */
 struct sluice_rule_set {
 	uint64_t id;
-	uint32_t
-	        mark; /* its place in a scratch, when it has several conjunctions; else UINT32_MAX */
-	uint32_t bytes; /* of the block */
-	uint16_t metadata;
 	uint16_t clause_count, conj_count;
-	bool payload; /* any conjunction names a field of the payload */
-	struct sluice_clause *clauses;
-	struct sluice_conj *conjs;
-	struct sluice_entry *
-	        *absents; /* by clause: its ABSENT entry, or NULL; NULL: there is none */
+	uint16_t metadata : 12;
+	bool payload : 1; /* any conjunction names a field of the payload */
+	bool absents : 1; /* some clause has an ABSENT entry */
+	struct sluice_clause clauses[];
 };
+
+static inline struct sluice_conj *sluice_set_conjs(const struct sluice_rule_set *set)
+{
+	return (struct sluice_conj *)(set->clauses + set->clause_count);
+}
+
+/* Its place in a scratch, of a rule with several conjunctions. */
+static inline uint32_t *sluice_set_mark(const struct sluice_rule_set *set)
+{
+	return (uint32_t *)(sluice_set_conjs(set) + set->conj_count);
+}
+
+static inline struct sluice_rule_set *sluice_conj_set(const struct sluice_conj *conj)
+{
+	return (struct sluice_rule_set *)((char *)conj - conj->set_before);
+}
+
+/* The numbers of its clauses; NULL: it has all of the rule's, as they stand. */
+static inline const uint16_t *sluice_conj_order(const struct sluice_conj *conj)
+{
+	return conj->order ? (const uint16_t *)((const char *)conj + conj->order) : NULL;
+}
+
+static inline const struct sluice_clause *sluice_conj_clause(const struct sluice_conj *conj,
+                                                             uint16_t i)
+{
+	const uint16_t *order = sluice_conj_order(conj);
+
+	return &sluice_conj_set(conj)->clauses[order ? order[i] : i];
+}
 
 struct sluice_matcher {
 	struct sluice_path_trie trie;
@@ -130,6 +189,7 @@ struct sluice_scratch {
 	struct sluice_entry **hits;            /* entries with postings that the event matches */
 	size_t entry_room, conj_room, rule_room, id_room, hit_room;
 	struct sluice_solver solver;
+	struct sluice_spellings spellings; /* of the events before */
 
 	/* the event under way */
 	const struct sluice_matcher *matcher;
@@ -151,18 +211,18 @@ static inline bool sluice_charge(struct sluice_scratch *scratch, size_t steps)
 void sluice_solver_finish(struct sluice_solver *solver);
 
 /* Gives a clause, all of whose entries were claimed, its check. */
-void sluice_choose_clause_check(struct sluice_clause *clause);
+void sluice_choose_clause_check(const struct sluice_entries *entries, struct sluice_clause *clause);
 
 /*
  * Where a conjunction is found: the clause whose entries get its postings, or NULL when all of its
- * clauses hold for an absent field too; and the check that its postings carry, which is that of
- * another clause.
+ * clauses hold for an absent field too; and the checks that its postings carry, which are those of
+ * other clauses.
  */
 const struct sluice_clause *sluice_choose_clause(const struct sluice_conj *conj);
-void sluice_choose_check(const struct sluice_conj *conj, const struct sluice_clause *found_by,
-                         struct sluice_posting *posting);
+void sluice_choose_checks(const struct sluice_conj *conj, const struct sluice_clause *found_by,
+                          struct sluice_checks *checks);
 
-/* Sorts the conjunction's clauses, which are these, by what verifying them is worth. */
+/* Sorts the numbers of the conjunction's clauses, which are these, by what verifying them is worth. */
 void sluice_choose_order(const struct sluice_conj *conj, uint16_t *clauses);
 
 /* Whether the conjunction holds for the event that the scratch was filled with. When the budget ran

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "path.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+
+/* A number that no trie of this program has had. It is all that tries share: one that is made where
+ * another was would else pass for it. */
+static uint64_t next_generation(void)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
 
 /* Cuts the first segment off *rest; *more says whether a dot, and so another segment, followed. */
 static struct sluice_str cut_segment(struct sluice_str *rest, bool *more)
@@ -71,6 +81,7 @@ static struct sluice_path_node *node_create(struct sluice_path_trie *trie,
 		parent->child_firsts |= first_bits(segment->text);
 	}
 	trie->bytes += size;
+	trie->generation = next_generation();
 	return node;
 }
 
@@ -114,6 +125,7 @@ static void prune(struct sluice_path_trie *trie, struct sluice_path_node *node)
 			parent->child_filter = parent->child_firsts = 0;
 		free(node);
 		node = parent;
+		trie->generation = next_generation();
 	}
 }
 

@@ -54,6 +54,9 @@ struct sluice_path_trie {
 	struct sluice_table table;
 	struct sluice_ids ids;
 	size_t bytes;
+	/* Another after each node that came or went, and of every trie another: what is known of
+	 * nodes elsewhere (spelling.h) holds while it is the same. */
+	uint64_t generation;
 };
 
 enum sluice_status sluice_path_trie_init(struct sluice_path_trie *trie);

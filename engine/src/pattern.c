@@ -3,8 +3,8 @@
 #include "pattern_compile.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
+#include "document.h"
 #include "quote.h"
 #include "sluice/json.h"
 #include "sluice/suggest.h"
@@ -45,14 +45,15 @@ struct known_path {
 struct compiler {
 	struct sluice_pattern *pattern;
 	struct sluice_arena *arena;   /* the pattern's */
-	struct sluice_arena *scratch; /* dies with the compiler */
+	struct sluice_arena *scratch; /* the document's: dies with the compiler */
 	struct sluice_error *error;
-	struct sluice_field *fields; /* malloc'ed, grows; copied into the arena at the end */
+	struct sluice_field *fields; /* in scratch, grows; copied into the arena at the end */
 	size_t field_count;
 	size_t field_capacity;
 	char *path; /* the path of the object being compiled; room for all of the text */
-	struct known_path paths[SLUICE_PATTERN_MAX_PATHS];
+	struct known_path *paths; /* in scratch, grows */
 	size_t path_count;
+	size_t path_capacity;
 };
 
 /*
@@ -85,6 +86,23 @@ static struct position below(struct compiler *compiler, struct position position
 	return position;
 }
 
+/* Makes room in scratch for one more item behind `count`. False when out of memory. */
+static bool grow(struct compiler *compiler, void **items, size_t *capacity, size_t count,
+                 size_t size)
+{
+	if (count < *capacity)
+		return true;
+	size_t grown = *capacity ? *capacity * 2 : 4;
+	void *moved = sluice_arena_alloc(compiler->scratch, grown, size);
+	if (!moved)
+		return false;
+	if (count)
+		memcpy(moved, *items, count * size);
+	*items = moved;
+	*capacity = grown;
+	return true;
+}
+
 /* Gives the path its one copy in the arena. */
 static enum sluice_status intern(struct compiler *compiler, const struct position *position,
                                  const struct sluice_json *node, struct sluice_str *path)
@@ -101,9 +119,12 @@ static enum sluice_status intern(struct compiler *compiler, const struct positio
 		return sluice_json_error(node, compiler->error, SLUICE_ERR_LIMIT,
 		                         "a pattern names at most %d paths",
 		                         SLUICE_PATTERN_MAX_PATHS);
+	void *paths = compiler->paths;
 	*path = sluice_arena_str(compiler->arena, text);
-	if (!path->data)
+	if (!path->data || !grow(compiler, &paths, &compiler->path_capacity, compiler->path_count,
+	                         sizeof(*compiler->paths)))
 		return sluice_out_of_memory(compiler->error);
+	compiler->paths = paths;
 	compiler->paths[compiler->path_count++] = (struct known_path){ position->hash, *path };
 	return SLUICE_OK;
 }
@@ -169,19 +190,6 @@ static enum sluice_status check_meta(struct compiler *compiler, const struct slu
 	return unknown_meta(compiler, node, name);
 }
 
-static bool grow_fields(struct compiler *compiler)
-{
-	if (compiler->field_count < compiler->field_capacity)
-		return true;
-	size_t capacity = compiler->field_capacity ? compiler->field_capacity * 2 : 8;
-	struct sluice_field *fields = realloc(compiler->fields, capacity * sizeof(*fields));
-	if (!fields)
-		return false;
-	compiler->fields = fields;
-	compiler->field_capacity = capacity;
-	return true;
-}
-
 static enum sluice_status compile_field(struct compiler *compiler, const struct sluice_json *list,
                                         struct position position,
                                         struct sluice_expression **expression)
@@ -207,8 +215,12 @@ static enum sluice_status compile_field(struct compiler *compiler, const struct 
 	field.place = sluice_arena_str(compiler->arena,
 	                               sluice_str(sluice_json_place(list, place, sizeof(place))));
 	*expression = sluice_expression_create(compiler->scratch, SLUICE_EXPR_FIELD);
-	if (!field.place.data || !*expression || !grow_fields(compiler))
+	void *fields = compiler->fields;
+	if (!field.place.data || !*expression ||
+	    !grow(compiler, &fields, &compiler->field_capacity, compiler->field_count,
+	          sizeof(field)))
 		return sluice_out_of_memory(compiler->error);
+	compiler->fields = fields;
 	/* A field takes 6 bytes of the text at least, so the limit on that keeps this one. */
 	(*expression)->field = (uint16_t)compiler->field_count;
 	compiler->fields[compiler->field_count++] = field;
@@ -343,18 +355,22 @@ static enum sluice_status compile_text(struct sluice_pattern *pattern, struct sl
 	enum sluice_status status = parse(pattern->text, &doc, error);
 	if (status != SLUICE_OK)
 		return status;
-	compiler.scratch = sluice_arena_create();
+	compiler.scratch = sluice_json_arena(doc);
 	/* A path is shorter than the text it was read from: a dot takes the place of quotes. */
-	compiler.path = malloc(pattern->text.len);
-	if (compiler.scratch && compiler.path)
-		status = compile_root(&compiler, sluice_json_root(doc));
-	else
-		status = sluice_out_of_memory(error);
-	free(compiler.path);
-	free(compiler.fields);
-	sluice_arena_destroy(compiler.scratch);
+	compiler.path = sluice_arena_bytes(compiler.scratch, pattern->text.len);
+	status = compiler.path ? compile_root(&compiler, sluice_json_root(doc))
+	                       : sluice_out_of_memory(error);
 	sluice_json_destroy(doc);
 	return status;
+}
+
+/* What most patterns fit into: beside their text, a field and a predicate for every 24 bytes. */
+static size_t first_bytes(struct sluice_str text)
+{
+	enum { MOST = 4096, FIELD = sizeof(struct sluice_field) + sizeof(struct sluice_predicate) };
+
+	return sizeof(struct sluice_pattern) + FIELD +
+	       (text.len < MOST ? text.len : MOST) * (FIELD + 24) / 24;
 }
 
 enum sluice_status sluice_pattern_compile(struct sluice_str text, struct sluice_pattern **pattern,
@@ -365,7 +381,7 @@ enum sluice_status sluice_pattern_compile(struct sluice_str text, struct sluice_
 		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, NULL,
 		                        "a pattern has at most %d bytes, this one has %zu",
 		                        SLUICE_PATTERN_MAX_BYTES, text.len);
-	struct sluice_arena *arena = sluice_arena_create();
+	struct sluice_arena *arena = sluice_arena_create_for(first_bytes(text));
 	if (!arena)
 		return sluice_out_of_memory(error);
 	struct sluice_pattern *made = sluice_arena_alloc(arena, 1, sizeof(*made));

@@ -21,7 +21,7 @@ struct sluice_piece sluice_piece_choose(const struct sluice_entries *entries,
                                         const struct sluice_entry *entry)
 {
 	enum { MAX_LOOKED_AT = 64 };
-	const struct sluice_wildcard *wildcard = &entry->predicate.wildcard;
+	const struct sluice_wildcard *wildcard = &sluice_entry_whole(entry)->wildcard;
 	const struct sluice_path_node *node = entry->node;
 	struct sluice_str first = wildcard->pieces[0];
 	struct sluice_str last = wildcard->pieces[wildcard->piece_count - 1];

@@ -181,3 +181,57 @@ bool sluice_predicate_matches(const struct sluice_predicate *predicate,
 		return value->type == SLUICE_JSON_STRING && string_matches(predicate, value->text);
 	}
 }
+
+static bool same_range(const struct sluice_range *a, const struct sluice_range *b)
+{
+	if (a->has_lower != b->has_lower || a->has_upper != b->has_upper)
+		return false;
+	if (a->has_lower && (a->lower_inclusive != b->lower_inclusive ||
+	                     sluice_number_compare(&a->lower, &b->lower) != 0))
+		return false;
+	return !a->has_upper || (a->upper_inclusive == b->upper_inclusive &&
+	                         sluice_number_compare(&a->upper, &b->upper) == 0);
+}
+
+static bool same_pieces(const struct sluice_wildcard *a, const struct sluice_wildcard *b)
+{
+	if (a->piece_count != b->piece_count)
+		return false;
+	for (size_t i = 0; i < a->piece_count; i++)
+		if (!sluice_str_equal(a->pieces[i], b->pieces[i]))
+			return false;
+	return true;
+}
+
+/* What anything-but lists has no list of its own. */
+bool sluice_predicate_same(const struct sluice_predicate *a, const struct sluice_predicate *b)
+{
+	if (a->op != b->op)
+		return false;
+	switch (a->op) {
+	case SLUICE_OP_TRUE:
+	case SLUICE_OP_FALSE:
+	case SLUICE_OP_NULL:
+	case SLUICE_OP_EXISTS:
+	case SLUICE_OP_ABSENT:
+		return true;
+	case SLUICE_OP_NUMBER:
+		return sluice_number_compare(&a->number, &b->number) == 0;
+	case SLUICE_OP_CIDR:
+		return a->cidr.family == b->cidr.family && a->cidr.bits == b->cidr.bits &&
+		       sluice_address_same_block(a->cidr.address, b->cidr.address, a->cidr.bits);
+	case SLUICE_OP_WILDCARD:
+		return same_pieces(&a->wildcard, &b->wildcard);
+	case SLUICE_OP_NUMERIC:
+		return same_range(&a->range, &b->range);
+	case SLUICE_OP_BUT:
+		if (a->but.count != b->but.count)
+			return false;
+		for (size_t i = 0; i < a->but.count; i++)
+			if (!sluice_predicate_same(&a->but.list[i], &b->but.list[i]))
+				return false;
+		return true;
+	default:
+		return sluice_str_equal(a->text, b->text);
+	}
+}

@@ -64,9 +64,7 @@ struct sluice_wildcard {
 
 struct sluice_predicate {
 	enum sluice_operator op;
-	struct sluice_str text;
-	struct sluice_str
-	        source; /* the alternative as it stands in the pattern: for explain and errors */
+	uint32_t list_at; /* of an entry of the matcher's index: its place in a list (index.h) */
 	union {
 		struct sluice_number number;
 		struct sluice_range range;
@@ -77,6 +75,9 @@ struct sluice_predicate {
 			size_t count;
 		} but;
 	};
+	struct sluice_str text;
+	struct sluice_str
+	        source; /* the alternative as it stands in the pattern: for explain and errors */
 };
 
 /* A leaf's value as predicates see it. */
@@ -87,15 +88,18 @@ struct sluice_value {
 	struct sluice_number number; /* of a SLUICE_JSON_NUMBER */
 };
 
+/* Whether two predicates match the same, as far as their operands show it. */
+bool sluice_predicate_same(const struct sluice_predicate *a, const struct sluice_predicate *b);
+
 /* Whether the predicate matches the leaf. Allocates nothing. SLUICE_OP_ABSENT matches none. */
 bool sluice_predicate_matches(const struct sluice_predicate *predicate,
                               const struct sluice_value *value);
 
 /*
- * Copies of predicates, for the matcher: only as much of the struct as the operator uses, and what that
- * points to. Of most operators it is the text; the source is kept where entries are told apart by it.
+ * Copies of predicates, for the matcher: only as much of the struct as the operator uses, and what
+ * that points to. The source is not kept.
  */
-size_t sluice_predicate_used(enum sluice_operator op);
+size_t sluice_predicate_used(enum sluice_operator op); /* a multiple of 8 */
 /* Bytes of what the predicate points to. */
 size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate);
 /* `to` has room for what is used, `room` (aligned to 8) for copy_size bytes; owned by the caller. */

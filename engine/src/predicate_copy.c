@@ -4,39 +4,51 @@
 
 #include "predicate.h"
 
-size_t sluice_predicate_used(enum sluice_operator op)
-{
-	switch (op) {
-	case SLUICE_OP_NUMBER:
-		return offsetof(struct sluice_predicate, number) + sizeof(struct sluice_number);
-	case SLUICE_OP_CIDR:
-		return offsetof(struct sluice_predicate, cidr) + sizeof(struct sluice_cidr);
-	case SLUICE_OP_NUMERIC:
-	case SLUICE_OP_WILDCARD:
-	case SLUICE_OP_BUT:
-		return sizeof(struct sluice_predicate);
-	default:
-		return offsetof(struct sluice_predicate, source);
-	}
-}
-
-/* Whether entries are told apart by their source, since their operands are many. */
-static bool keeps_source(enum sluice_operator op)
-{
-	return op == SLUICE_OP_NUMERIC || op == SLUICE_OP_WILDCARD || op == SLUICE_OP_BUT;
-}
-
 static size_t padded(size_t size)
 {
 	return (size + 7) & ~(size_t)7;
 }
 
+static size_t used(enum sluice_operator op)
+{
+	const size_t operand = offsetof(struct sluice_predicate, number);
+
+	switch (op) {
+	case SLUICE_OP_NUMBER:
+		return operand + sizeof(struct sluice_number);
+	case SLUICE_OP_CIDR:
+		return operand + sizeof(struct sluice_cidr);
+	case SLUICE_OP_NUMERIC:
+		return operand + sizeof(struct sluice_range);
+	case SLUICE_OP_WILDCARD:
+		return operand + sizeof(struct sluice_wildcard);
+	case SLUICE_OP_BUT:
+		return operand + sizeof(((struct sluice_predicate *)0)->but);
+	case SLUICE_OP_TRUE:
+	case SLUICE_OP_FALSE:
+	case SLUICE_OP_NULL:
+	case SLUICE_OP_EXISTS:
+	case SLUICE_OP_ABSENT:
+		return operand;
+	default: /* its text */
+		return offsetof(struct sluice_predicate, source);
+	}
+}
+
+size_t sluice_predicate_used(enum sluice_operator op)
+{
+	return padded(used(op));
+}
+
+static bool has_text(enum sluice_operator op)
+{
+	return used(op) > offsetof(struct sluice_predicate, text);
+}
+
 size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate)
 {
-	size_t size = predicate->text.len;
+	size_t size = 0;
 
-	if (keeps_source(predicate->op))
-		size += predicate->source.len;
 	switch (predicate->op) {
 	case SLUICE_OP_NUMBER:
 		size += predicate->number.tail.len;
@@ -55,6 +67,7 @@ size_t sluice_predicate_copy_size(const struct sluice_predicate *predicate)
 			size += padded(sluice_predicate_copy_size(&predicate->but.list[i]));
 		break;
 	default:
+		size = has_text(predicate->op) ? predicate->text.len : 0;
 		break;
 	}
 	return size;
@@ -72,32 +85,42 @@ static void copy_text(struct sluice_str *text, char **room)
  * aligned, then texts. */
 static void copy_into(struct sluice_predicate *to, char *room)
 {
-	if (to->op == SLUICE_OP_WILDCARD) {
-		struct sluice_str *pieces = (struct sluice_str *)(void *)room;
+	struct sluice_str *pieces;
+	struct sluice_predicate *list;
+
+	switch (to->op) {
+	case SLUICE_OP_WILDCARD:
+		pieces = (struct sluice_str *)(void *)room;
 		room += to->wildcard.piece_count * sizeof(*pieces);
 		for (size_t i = 0; i < to->wildcard.piece_count; i++) {
 			pieces[i] = to->wildcard.pieces[i];
 			copy_text(&pieces[i], &room);
 		}
 		to->wildcard.pieces = pieces;
-	} else if (to->op == SLUICE_OP_BUT) {
-		struct sluice_predicate *list = (struct sluice_predicate *)(void *)room;
+		break;
+	case SLUICE_OP_BUT:
+		list = (struct sluice_predicate *)(void *)room;
 		room += to->but.count * sizeof(*list);
 		for (size_t i = 0; i < to->but.count; i++) {
 			list[i] = to->but.list[i];
+			list[i].source = (struct sluice_str){ NULL, 0 };
 			copy_into(&list[i], room);
 			room += padded(sluice_predicate_copy_size(&list[i]));
 		}
 		to->but.list = list;
-	} else if (to->op == SLUICE_OP_NUMBER) {
+		break;
+	case SLUICE_OP_NUMBER:
 		copy_text(&to->number.tail, &room);
-	} else if (to->op == SLUICE_OP_NUMERIC) {
+		break;
+	case SLUICE_OP_NUMERIC:
 		copy_text(&to->range.lower.tail, &room);
 		copy_text(&to->range.upper.tail, &room);
+		break;
+	default:
+		if (has_text(to->op))
+			copy_text(&to->text, &room);
+		break;
 	}
-	copy_text(&to->text, &room);
-	if (keeps_source(to->op))
-		copy_text(&to->source, &room);
 }
 
 void sluice_predicate_copy(struct sluice_predicate *to, const struct sluice_predicate *from,

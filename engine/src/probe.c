@@ -19,18 +19,45 @@ static const struct sluice_table *table_of(const struct sluice_probe *probe, uin
 	return kind == SLUICE_QUERY_BUCKET ? &probe->entries->buckets : &probe->entries->table;
 }
 
-static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice_entry *const *list,
+static void try_each(struct sluice_probe *probe, uint32_t leaf_id, const struct sluice_lead *list,
                      uint32_t count)
 {
+	enum { TOGETHER = 16 }; /* so many are fetched at a time */
 	const struct sluice_value *value = &probe->leaves->leaves[leaf_id].value;
 	size_t cost = 1 + value->text.len / 16;
+	struct sluice_entry *passed[TOGETHER];
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (i + 4 < count)
-			__builtin_prefetch(&list[i + 4]->predicate);
-		if (probe->may_try(probe, list[i], cost) &&
-		    sluice_predicate_matches(&list[i]->predicate, value))
-			probe->hit(probe, list[i], leaf_id);
+	if (!probe->spend(probe, count / 16))
+		return;
+	for (uint32_t at = 0; at < count;) {
+		unsigned together = 0;
+		for (; at < count && together < TOGETHER; at++) {
+			if (!sluice_checks_pass(probe->leaves, &list[at].checks))
+				continue;
+			__builtin_prefetch(list[at].entry);
+			__builtin_prefetch(list[at].entry->predicate);
+			passed[together++] = list[at].entry;
+		}
+		for (unsigned i = 0; i < together; i++)
+			if (probe->may_try(probe, passed[i], cost) &&
+			    sluice_entry_matches(passed[i], value))
+				probe->hit(probe, passed[i], leaf_id);
+	}
+}
+
+/* A leaf's value: what it matches may be known (again: it was hit already). */
+static inline void hit_value(struct sluice_probe *probe, struct sluice_entry *entry,
+                             uint32_t leaf_id)
+{
+	const struct sluice_known *known = &entry->node->index->known;
+	bool first = probe->hit(probe, entry, leaf_id);
+
+	if (known->rows && entry->known_at != SLUICE_NOT_KNOWN) {
+		const struct sluice_known_row *row = &known->rows[entry->known_at];
+		struct sluice_place *place = &probe->leaves->places[entry->node->id];
+		probe->leaves->leaves[leaf_id].known = first ? row : &sluice_known_nothing;
+		if (place->first == place->last)
+			place->known = row;
 	}
 }
 
@@ -38,20 +65,21 @@ static void try_each(struct sluice_probe *probe, uint32_t leaf_id, struct sluice
 static bool answers(const struct sluice_query *query, const struct sluice_entry *entry,
                     const struct sluice_leaf *leaf)
 {
-	if (entry->hash != query->hash || entry->predicate.op != query->kind ||
-	    entry->node != leaf->node)
+	if (entry->hash != query->hash || entry->op != query->kind || entry->node != leaf->node)
 		return false;
-	switch (entry->predicate.op) {
+	const struct sluice_cidr *cidr;
+	struct sluice_predicate room;
+	switch ((enum sluice_operator)entry->op) {
 	case SLUICE_OP_NUMBER:
 	case SLUICE_OP_MQTT_TOPIC:
-		return sluice_predicate_matches(&entry->predicate, &leaf->value);
+		return sluice_entry_matches(entry, &leaf->value);
 	case SLUICE_OP_CIDR:
-		return sluice_address_same_block(entry->predicate.cidr.address,
-		                                 (const uint8_t *)query->part.data,
-		                                 entry->predicate.cidr.bits) &&
-		       (entry->predicate.cidr.family == 4) == (query->part.len == 4);
+		cidr = &sluice_entry_whole(entry)->cidr;
+		return sluice_address_same_block(cidr->address, (const uint8_t *)query->part.data,
+		                                 cidr->bits) &&
+		       (cidr->family == 4) == (query->part.len == 4);
 	default:
-		return sluice_str_equal(entry->predicate.text, query->part);
+		return sluice_str_equal(sluice_entry_predicate(entry, &room)->text, query->part);
 	}
 }
 
@@ -67,7 +95,10 @@ static void answer(struct sluice_probe *probe, struct sluice_query *query)
 				return;
 			}
 		} else if (answers(query, query->found, &probe->leaves->leaves[query->leaf])) {
-			probe->hit(probe, query->found, query->leaf);
+			if (query->kind <= SLUICE_OP_NULL)
+				hit_value(probe, query->found, query->leaf);
+			else
+				probe->hit(probe, query->found, query->leaf);
 			if (query->kind != SLUICE_OP_MQTT_TOPIC)
 				return; /* an operand has one entry */
 		}
@@ -234,11 +265,11 @@ static void probe_shapes(const struct prober *p, const struct sluice_index *inde
 static void probe_blocks_of(const struct prober *p, const struct sluice_lengths *lengths,
                             const struct sluice_address *address, size_t bytes)
 {
+	struct sluice_key_words words = sluice_key_words(address->bytes);
 	char *kept = NULL; /* asked for later: the bytes must stay until then */
 
 	for (uint32_t i = 0; i < lengths->count; i++) {
-		uint64_t hash =
-		        sluice_key_block(p->leaf->node, address->bytes, lengths->list[i].length);
+		uint64_t hash = sluice_key_block(p->leaf->node, words, lengths->list[i].length);
 		if (!sluice_filter_has(&lengths->filter, hash))
 			continue;
 		if (!kept) {
@@ -288,18 +319,36 @@ static void probe_text(const struct prober *p, const struct sluice_index *index)
 		probe_blocks(p, index);
 }
 
+/* All that the leaf's value is known to match and leads on. */
+static void hit_known(const struct prober *p, const struct sluice_known *known)
+{
+	for (uint32_t at = 0; at < known->column_count; at += 64) {
+		uint64_t bits = p->leaf->known->bits[at / 64] & known->active.bits[at / 64];
+		for (; bits; bits &= bits - 1) {
+			const struct sluice_lead *lead =
+			        &known->columns[at + (uint32_t)__builtin_ctzll(bits)];
+			if (sluice_checks_pass(p->probe->leaves, &lead->checks))
+				p->probe->hit(p->probe, lead->entry, p->leaf_id);
+		}
+	}
+}
+
 /* Everything but the leaf's value. */
 static void probe_rest(const struct prober *p, const struct sluice_index *index)
 {
 	struct sluice_probe *probe = p->probe;
 
+	if (HAS(index->probes, SLUICE_OP_EXISTS))
+		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], p->leaf_id);
+	if (p->leaf->known) {
+		hit_known(p, &index->known);
+		return;
+	}
 	if (p->leaf->value.type == SLUICE_JSON_STRING)
 		probe_text(p, index);
 	else if (p->leaf->value.type == SLUICE_JSON_NUMBER && HAS(index->probes, SLUICE_OP_NUMERIC))
 		sluice_ranges_find(&index->ranges, &probe->entries->cells, p->leaf->node,
 		                   &p->leaf->value, p->leaf_id, probe);
-	if (HAS(index->probes, SLUICE_OP_EXISTS))
-		probe->hit(probe, index->direct[SLUICE_OP_EXISTS], p->leaf_id);
 	if (index->list_count)
 		try_each(probe, p->leaf_id, index->list, index->list_count);
 }
@@ -318,11 +367,26 @@ static void ask_string(const struct prober *p, uint64_t hash, struct sluice_str 
 	}
 	while ((entry = sluice_table_next(table, hash, &cursor)))
 		if (entry->hash == hash && entry->node == p->leaf->node &&
-		    entry->predicate.op == SLUICE_OP_STRING &&
-		    sluice_str_equal(entry->predicate.text, text)) {
-			probe->hit(probe, entry, p->leaf_id);
+		    entry->op == SLUICE_OP_STRING &&
+		    sluice_str_equal(sluice_entry_text(entry), text)) {
+			hit_value(probe, entry, p->leaf_id);
 			return;
 		}
+}
+
+/* What stands for an address at its place, so that checks can tell blocks. */
+static void note_address(const struct prober *p, struct sluice_place *place)
+{
+	struct sluice_address address, mapped;
+	uint32_t mask;
+
+	if (!sluice_address_read(p->leaf->value.text, &address))
+		return;
+	/* one that is of both families may be in the blocks of either */
+	if (place->number != HUGE_VAL || sluice_address_mapped(&address, &mapped))
+		place->number = (double)NAN;
+	else
+		place->number = sluice_key_address(address.family, address.bytes, 128, &mask);
 }
 
 static void probe_string(const struct prober *p, struct sluice_place *place)
@@ -336,6 +400,8 @@ static void probe_string(const struct prober *p, struct sluice_place *place)
 		place->bits[SLUICE_BITS_FIRST] |= sluice_bit_of_byte(text.data[0]);
 		place->bits[SLUICE_BITS_LAST] |= sluice_bit_of_byte(text.data[text.len - 1]);
 	}
+	if (p->leaf->node->index->claimed[SLUICE_OP_CIDR])
+		note_address(p, place);
 	if (p->leaf->node->index->claimed[SLUICE_OP_STRING])
 		ask_string(p, hash, text);
 }
@@ -366,7 +432,7 @@ static void probe_literal(const struct prober *p, struct sluice_place *place)
 	place->bits[SLUICE_BITS_VALUE] |=
 	        sluice_bit_of_hash(sluice_literal_hash(p->leaf->node, op));
 	if (entry)
-		p->probe->hit(p->probe, entry, p->leaf_id);
+		hit_value(p->probe, entry, p->leaf_id);
 }
 
 void sluice_index_probe(struct sluice_probe *probe)
@@ -385,10 +451,13 @@ void sluice_index_probe(struct sluice_probe *probe)
 		else
 			probe_literal(&p, place);
 	}
+	if (probe->query_count)
+		answer_all(probe);
 	for (uint32_t i = 0; i < leaves->leaf_count; i++) {
 		struct prober p = { probe, &leaves->leaves[i], i };
 		if (p.leaf->node->index->probes)
 			probe_rest(&p, p.leaf->node->index);
 	}
-	answer_all(probe);
+	if (probe->query_count)
+		answer_all(probe);
 }

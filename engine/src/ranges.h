@@ -5,7 +5,7 @@
  * A number's key is the first 63 bits of its sign, decimal exponent and digits, so that keys order
  * as numbers do; where keys tie, the numbers are compared.
  *
- * A range with two bounds stands in the one or two cells, as wide as itself or up to four times as
+ * A range with two bounds stands in the one or two cells, as wide as itself or up to eight times as
  * wide, that it reaches into:
  *
  *	keys      0       4       8      12      16
@@ -13,11 +13,19 @@
  *	width 1   | | | | | | | | | |.| | | | | | |     in one of width 1
  *
  * so asking is one look-up for each width in use here, and a look at what stands in the cell found,
- * of which about a quarter holds the number. Of the powers of two every second is a width: fewer
- * look-ups are worth more than fewer ranges in a cell.
+ * of which about a sixth holds the number. Of the powers of two every third is a width: fewer
+ * look-ups are worth more than fewer ranges in a cell. A cell keeps where in it the bounds are, to
+ * 14 bits, apart from all else:
+ *
+ *	[ lead | lead | … ][ lower bounds: 16 bits each ][ upper bounds: 16 bits each ]
+ *
+ * so that eight ranges are compared at once, and only a number whose bits are those of a bound wants
+ * the range itself.
  *
  * A range with one bound stands in a list that is sorted by it, in blocks: asking walks the blocks
  * as far as they match, and stops.
+ *
+ * Both keep leads to the entries (index.h): an entry whose posting's checks fail is not looked at.
  *
  * Cost of asking: O(widths in use + ranges looked at); of adding and removing: O(1) for two bounds
  * but for the table, O(n / 64) words moved for one. Worst case: ranges that differ less than keys
@@ -39,11 +47,6 @@ struct sluice_path_node;
 struct sluice_probe;
 
 enum { SLUICE_WIDTHS = 64 };
-
-struct sluice_bound {
-	int64_t key;
-	struct sluice_entry *entry;
-};
 
 struct sluice_bounds_block;
 
@@ -75,6 +78,9 @@ bool sluice_ranges_add(struct sluice_ranges *ranges, struct sluice_table *cells,
                        struct sluice_entry *entry);
 void sluice_ranges_drop(struct sluice_ranges *ranges, struct sluice_table *cells,
                         struct sluice_entry *entry);
+/* The checks beside an entry that is in follow those of its posting. */
+void sluice_ranges_update(struct sluice_ranges *ranges, struct sluice_table *cells,
+                          struct sluice_entry *entry);
 /* Of a cell: for the table's hash_of. */
 uint64_t sluice_ranges_cell_hash(const void *cell);
 /* Frees what is left when all entries were dropped. */

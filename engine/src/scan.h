@@ -7,6 +7,7 @@
 #define SLUICE_SCAN_H
 
 #include "leaves.h"
+#include "spelling.h"
 
 enum sluice_scan_result {
 	SLUICE_SCAN_OBJECT,   /* well-formed, a JSON object */
@@ -21,9 +22,13 @@ enum sluice_scan_result {
  * names anything there). When the result is _BAD or _TOO_DEEP the caller truncates what was
  * recorded until then. Time: linear in the text. Stack: fixed. Allocates only to decode a string
  * with escapes (leaves->text).
+ *
+ * `spellings` is what the scanner remembers of the events before, and learns from this one; zeroed
+ * before the first. It makes the scan quick where events are alike, and changes nothing else.
  */
 enum sluice_scan_result sluice_scan(const struct sluice_path_trie *trie,
                                     struct sluice_path_node *value, struct sluice_str text,
-                                    struct sluice_leaves *leaves);
+                                    struct sluice_leaves *leaves,
+                                    struct sluice_spellings *spellings);
 
 #endif

@@ -9,18 +9,26 @@ enum {
 	SEGMENT_LINES = 1 << SLUICE_SEGMENT_BITS,
 	FIRST_LINES = 4, /* of the first segment, which doubles until it is a whole one */
 	MIN_FILL = 1,    /* entries a line: below, lines are taken away */
+	LAST = SLUICE_LINE_SLOTS - 1,
 };
 
 /* --- chains of lines --- */
 
-/* Lines at hand to make chains of, linked by `next`. */
+/* Makes the last slot, which is free, the way to another line, or, without one, free again. */
+static void set_next(struct sluice_line *line, struct sluice_line *next)
+{
+	line->tags[7] = next ? SLUICE_LINE_MORE : 0;
+	line->slots[LAST] = next;
+}
+
+/* Lines at hand to make chains of, each the next of another. */
 struct pool {
 	struct sluice_line *lines;
 };
 
 static void pool_give(struct pool *pool, struct sluice_line *line)
 {
-	line->next = pool->lines;
+	set_next(line, pool->lines);
 	pool->lines = line;
 }
 
@@ -29,7 +37,7 @@ static struct sluice_line *pool_take(struct pool *pool)
 	struct sluice_line *line = pool->lines;
 
 	if (line) {
-		pool->lines = line->next;
+		pool->lines = sluice_line_next(line);
 		*line = (struct sluice_line){ 0 };
 	}
 	return line;
@@ -45,15 +53,24 @@ static void pool_finish(struct sluice_table *table, struct pool *pool)
 static bool chain_add(struct sluice_line *line, uint16_t tag, void *entry, struct pool *pool)
 {
 	for (;;) {
-		for (unsigned i = 0; i < SLUICE_LINE_SLOTS; i++)
+		struct sluice_line *next = sluice_line_next(line);
+		unsigned room = next ? LAST : SLUICE_LINE_SLOTS;
+		for (unsigned i = 0; i < room; i++)
 			if (!line->tags[i]) {
 				line->tags[i] = tag;
 				line->slots[i] = entry;
 				return true;
 			}
-		if (!line->next && !(line->next = pool_take(pool)))
-			return false;
-		line = line->next;
+		if (!next) {
+			next = pool_take(pool);
+			if (!next)
+				return false;
+			next->tags[0] = line->tags[LAST];
+			next->slots[0] = line->slots[LAST];
+			line->tags[LAST] = 0;
+			set_next(line, next);
+		}
+		line = next;
 	}
 }
 
@@ -61,13 +78,12 @@ static bool chain_add(struct sluice_line *line, uint16_t tag, void *entry, struc
 static void chain_drop(struct sluice_table *table, struct sluice_line *home,
                        struct sluice_line *line, unsigned slot)
 {
-	struct sluice_line **link = NULL;
-	struct sluice_line *end = home;
-	unsigned last = SLUICE_LINE_SLOTS - 1;
+	struct sluice_line *before = NULL, *end = home, *next;
+	unsigned last = LAST;
 
-	while (end->next) {
-		link = &end->next;
-		end = end->next;
+	while ((next = sluice_line_next(end))) {
+		before = end;
+		end = next;
 	}
 	while (!end->tags[last])
 		last--;
@@ -75,17 +91,19 @@ static void chain_drop(struct sluice_table *table, struct sluice_line *home,
 	line->slots[slot] = end->slots[last];
 	end->tags[last] = 0;
 	end->slots[last] = NULL;
-	if (last == 0 && link) {
+	if (last == 0 && before) {
 		free(end);
-		*link = NULL;
+		set_next(before, NULL);
 		table->overflow--;
 	}
 }
 
 /*
  * Deals the chain's entries to where their homes are now; the chain's lines, but the first, go into
- * the pool as they are read. So the pool always has a line where one is needed: what is dealt until
- * then fitted into as many lines as were read, and one more that is at home.
+ * the pool as they are read. So the pool always has a line where one is needed: k lines behind the
+ * first are full with 5 k + 6 entries, and what was read of a chain fits into two homes and as many
+ * more lines as were read. Where a chain is dealt to one home that has entries already it may want
+ * two more.
  */
 static void deal(struct sluice_table *table, struct sluice_line chain, struct pool *pool)
 {
@@ -98,7 +116,7 @@ static void deal(struct sluice_table *table, struct sluice_line chain, struct po
 			assert(dealt);
 			(void)dealt;
 		}
-		struct sluice_line *next = chain.next;
+		struct sluice_line *next = sluice_line_next(&chain);
 		if (!next)
 			return;
 		chain = *next;
@@ -162,12 +180,18 @@ static bool split(struct sluice_table *table)
 /* Takes the last line away and gives its entries to its twin, if there is memory for that. */
 static void join(struct sluice_table *table)
 {
-	/* its first line is no part of the pool, so that one more may be needed */
-	struct pool pool = { calloc(1, sizeof(struct sluice_line)) };
+	struct pool pool = { NULL };
 
-	if (!pool.lines)
-		return;
-	table->overflow++;
+	/* as many as dealing to one home may want; each counts as some other's next */
+	for (int i = 0; i < 2; i++) {
+		struct sluice_line *line = calloc(1, sizeof(*line));
+		if (!line) {
+			pool_finish(table, &pool);
+			return;
+		}
+		pool_give(&pool, line);
+		table->overflow++;
+	}
 	struct sluice_line chain = *sluice_table_line(table, --table->lines);
 	if (table->lines - 1 <= table->mask >> 1)
 		table->mask >>= 1;
@@ -182,7 +206,7 @@ static void join(struct sluice_table *table)
 void sluice_table_finish(struct sluice_table *table)
 {
 	for (size_t i = 0; i < table->lines; i++) {
-		struct pool chain = { sluice_table_line(table, i)->next };
+		struct pool chain = { sluice_line_next(sluice_table_line(table, i)) };
 		pool_finish(table, &chain);
 	}
 	for (size_t i = 0; i < table->segment_count; i++)
@@ -222,7 +246,7 @@ void sluice_table_remove(struct sluice_table *table, uint64_t hash, const void *
 
 	while (line->slots[at] != entry)
 		if (++at == SLUICE_LINE_SLOTS) {
-			line = line->next;
+			line = sluice_line_next(line);
 			at = 0;
 		}
 	chain_drop(table, home, line, at);
@@ -254,7 +278,7 @@ void sluice_table_each(const struct sluice_table *table, void (*fn)(void *arg, v
 {
 	for (size_t i = 0; i < table->lines; i++)
 		for (const struct sluice_line *line = sluice_table_line(table, i); line;
-		     line = line->next)
+		     line = sluice_line_next(line))
 			for (unsigned at = 0; at < SLUICE_LINE_SLOTS && line->tags[at]; at++)
 				fn(arg, line->slots[at]);
 }

@@ -3,15 +3,16 @@
  * A set of pointers by hash, which grows and shrinks by a line of the cache at a time (linear
  * hashing: Litwin 1980).
  *
- *	line      [ tags of the slots ][ slot | slot | slot | – | – ][ next ]     64 bytes
+ *	line      [ tags of the slots ][ slot | slot | slot | slot | – | – ]        64 bytes
+ *	full      [ tags, and "more" ][ slot | slot | slot | slot | slot | next ]
  *	segments  [ line 0 … line 1023 ] [ line 1024 … ] …   reached through a directory
  *
- * next is a line of the same home, where five slots are too few. A tag is 15 bits of the hash, and 0
- * where the slot is free: one comparison of all tags says which slots are worth a look, mostly none
- * or the one that is asked for.
+ * next is a line of the same home, where six slots are too few; it takes the place of the last. A tag
+ * is 15 bits of the hash, and 0 where the slot is free: one comparison of all tags says which slots
+ * are worth a look, mostly none or the one that is asked for.
  *
  * With n lines, 2^k ≤ n < 2^(k+1), a hash's home is its lowest k + 1 bits, or k bits where that line
- * does not exist yet. At every third insert a line is added, n, and what is at line n - 2^k is
+ * does not exist yet. At every fourth insert a line is added, n, and what is at line n - 2^k is
  * parted between the two: O(1) at worst, but for a segment's allocation. Nothing is ever moved as a
  * whole, nor given back as a whole: a table that doubled freed 16 MB at once when it had a million
  * entries, and no event was matched for 11 ms.
@@ -19,7 +20,7 @@
  * The hash of an entry that has to move is asked of the table's owner. The table knows nothing of
  * what it points to: equality is the caller's, entry by entry.
  *
- * A look-up reads the directory and, mostly, one line: three slots of five are in use on average.
+ * A look-up reads the directory and, mostly, one line: four slots of six are in use on average.
  */
 #ifndef SLUICE_TABLE_H
 #define SLUICE_TABLE_H
@@ -33,16 +34,23 @@
 #endif
 
 enum {
-	SLUICE_LINE_SLOTS = 5,
-	SLUICE_LINE_FILL = 3,     /* entries a line, on average */
+	SLUICE_LINE_SLOTS = 6,
+	SLUICE_LINE_FILL = 4,     /* entries a line, on average */
 	SLUICE_SEGMENT_BITS = 10, /* lines, as a power of two */
 };
 
+/* The last of a line's tags, where the last of its slots is the next line: no hash has it. */
+enum { SLUICE_LINE_MORE = 2 };
+
 struct sluice_line {
-	uint16_t tags[8];               /* of the slots; the rest is 0 */
-	void *slots[SLUICE_LINE_SLOTS]; /* those in use come first */
-	struct sluice_line *next;       /* owned */
+	uint16_t tags[8];               /* of the slots; then 0; then 0 or SLUICE_LINE_MORE */
+	void *slots[SLUICE_LINE_SLOTS]; /* those in use come first; what is next is owned */
 };
+
+static inline struct sluice_line *sluice_line_next(const struct sluice_line *line)
+{
+	return line->tags[7] ? (struct sluice_line *)line->slots[SLUICE_LINE_SLOTS - 1] : NULL;
+}
 
 struct sluice_table {
 	struct sluice_line **segments; /* owned, and what they point to */
@@ -130,9 +138,9 @@ static inline void *sluice_table_next(const struct sluice_table *table, uint64_t
 		cursor->found = sluice_line_find(cursor->line, sluice_table_tag(hash));
 	}
 	while (!cursor->found) {
-		if (!cursor->line->next)
+		cursor->line = sluice_line_next(cursor->line);
+		if (!cursor->line)
 			return NULL;
-		cursor->line = cursor->line->next;
 		cursor->found = sluice_line_find(cursor->line, sluice_table_tag(hash));
 	}
 	unsigned slot = (unsigned)__builtin_ctz(cursor->found) / 2;

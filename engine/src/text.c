@@ -25,15 +25,19 @@ size_t sluice_text_encode(uint32_t code_point, char out[4])
 	return 4;
 }
 
+/* Four hex digits: of their characters the low nibbles, 9 more for letters, whose bit 6 is set; then
+ * neighbours are joined, and those. */
 static uint32_t read_hex4(const char *text)
 {
-	uint32_t value = 0;
-	for (size_t i = 0; i < 4; i++) {
-		unsigned char c = (unsigned char)text[i];
-		/* '0' is 0x30, 'A' 0x41, 'a' 0x61: letters are 9 past their low nibble. */
-		value = value << 4 | (uint32_t)((c & 0xf) + (c > '9' ? 9 : 0));
-	}
-	return value;
+	uint32_t word;
+
+	memcpy(&word, text, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap32(word);
+#endif
+	word = (word & 0x0f0f0f0f) + (word >> 6 & 0x01010101) * 9;
+	word = (word << 4 | word >> 8) & 0x00ff00ff;
+	return (word & 0xff) << 8 | word >> 16;
 }
 
 size_t sluice_text_unescape(struct sluice_str text, char *out)
@@ -42,13 +46,15 @@ size_t sluice_text_unescape(struct sluice_str text, char *out)
 	const char *at = text.data;
 	const char *end = text.data + text.len;
 	while (at < end) {
-		const char *escape = memchr(at, '\\', (size_t)(end - at));
-		size_t plain = (size_t)((escape ? escape : end) - at);
-		memcpy(to, at, plain);
-		to += plain;
-		at += plain;
-		if (!escape)
-			break;
+		if (*at != '\\') { /* not where one escape follows another */
+			const char *escape = memchr(at, '\\', (size_t)(end - at));
+			size_t plain = (size_t)((escape ? escape : end) - at);
+			memcpy(to, at, plain);
+			to += plain;
+			at += plain;
+			if (!escape)
+				break;
+		}
 
 		char c = at[1];
 		at += 2;
@@ -71,6 +77,10 @@ size_t sluice_text_unescape(struct sluice_str text, char *out)
 		case 'u': {
 			uint32_t code_point = read_hex4(at);
 			at += 4;
+			if (code_point < 0x80) {
+				*to++ = (char)code_point;
+				break;
+			}
 			if (code_point >= 0xd800 && code_point < 0xdc00 && end - at >= 6 &&
 			    at[0] == '\\' && at[1] == 'u') {
 				uint32_t low = read_hex4(at + 2);

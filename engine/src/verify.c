@@ -81,13 +81,16 @@ static __attribute__((noinline)) uint32_t find_first_match(struct sluice_scratch
                                                            const struct sluice_entry *entry)
 {
 	const struct sluice_leaves *leaves = &scratch->leaves;
-	uint32_t id = sluice_leaves_first(leaves, entry->node);
+	const struct sluice_place *place = &leaves->places[entry->node->id];
+	uint32_t id = place->first;
 
+	if (place->known && entry->known_at != SLUICE_NOT_KNOWN)
+		return sluice_known_has(place->known, entry->known_at) ? id : SLUICE_NO_LEAF;
 	while (id != SLUICE_NO_LEAF) {
 		const struct sluice_leaf *leaf = &leaves->leaves[id];
 		if (!sluice_charge(scratch, leaf_cost(leaf)))
 			return SLUICE_NO_LEAF; /* not remembered: it is not known */
-		if (sluice_predicate_matches(&entry->predicate, &leaf->value))
+		if (sluice_entry_matches(entry, &leaf->value))
 			break;
 		id = leaf->next;
 	}
@@ -95,47 +98,87 @@ static __attribute__((noinline)) uint32_t find_first_match(struct sluice_scratch
 	return id;
 }
 
-/* A leaf that the clause matches, outside of arrays if the first ones found are; or SLUICE_NO_LEAF.
- */
-static inline uint32_t clause_match(struct sluice_scratch *scratch,
-                                    const struct sluice_clause *clause)
+/* The first leaf that the entry matches, or SLUICE_NO_LEAF. */
+static inline uint32_t first_match(struct sluice_scratch *scratch, const struct sluice_entry *entry,
+                                   uint32_t id)
 {
-	const struct sluice_leaves *leaves = &scratch->leaves;
-	const struct sluice_place *place = &leaves->places[clause->node->id];
+	const struct sluice_entry_mark *mark = &scratch->entry_marks[id];
+
+	return mark->epoch == scratch->leaves.epoch ? mark->leaf : find_first_match(scratch, entry);
+}
+
+/* The same, of a value: all of these were looked up. */
+static inline uint32_t first_value(const struct sluice_scratch *scratch, uint32_t id)
+{
+	const struct sluice_entry_mark *mark = &scratch->entry_marks[id];
+
+	return mark->epoch == scratch->leaves.epoch ? mark->leaf : SLUICE_NO_LEAF;
+}
+
+static __attribute__((noinline)) uint32_t match_several(struct sluice_scratch *scratch,
+                                                        const struct sluice_clause *clause)
+{
 	const uint32_t *ids = sluice_clause_ids(clause);
+	bool values = clause->kind == SLUICE_CLAUSE_VALUES;
 	uint32_t found = SLUICE_NO_LEAF;
 
-	if (place->epoch != leaves->epoch)
-		return SLUICE_NO_LEAF;
-	if (clause->values && place->first == place->last) {
-		for (uint16_t i = 0; i < clause->entry_count; i++)
-			if (ids[i] == place->value)
-				return place->first;
-		return SLUICE_NO_LEAF;
-	}
 	for (uint16_t i = 0; i < clause->entry_count; i++) {
-		const struct sluice_entry_mark *mark = &scratch->entry_marks[ids[i]];
-		uint32_t id = SLUICE_NO_LEAF; /* of values all were looked up */
-		if (mark->epoch == leaves->epoch)
-			id = mark->leaf;
-		else if (!clause->values && !sluice_entry_is_value(clause->entries[i]))
-			id = find_first_match(scratch, clause->entries[i]);
+		uint32_t id = values || sluice_entry_is_value(clause->entries[i])
+		                      ? first_value(scratch, ids[i])
+		                      : first_match(scratch, clause->entries[i], ids[i]);
 		if (id == SLUICE_NO_LEAF)
 			continue;
 		found = id;
-		if (leaves->leaves[id].element == 0)
+		if (scratch->leaves.leaves[id].element == 0)
 			break;
 	}
 	return found;
 }
 
+/* A leaf that the clause matches, outside of arrays if the first ones found are; or SLUICE_NO_LEAF.
+ */
+static inline uint32_t clause_match(struct sluice_scratch *scratch,
+                                    const struct sluice_clause *clause)
+{
+	const struct sluice_place *place = &scratch->leaves.places[clause->path];
+	bool lone = place->first == place->last;
+	uint32_t leaf = place->first;
+
+	if (place->epoch != scratch->leaves.epoch)
+		return SLUICE_NO_LEAF;
+	switch ((enum sluice_clause_kind)clause->kind) {
+	case SLUICE_CLAUSE_NONE:
+		break;
+	case SLUICE_CLAUSE_VALUE:
+		if (!lone)
+			return first_value(scratch, clause->id);
+		return clause->id == place->value ? leaf : SLUICE_NO_LEAF;
+	case SLUICE_CLAUSE_ONE:
+		return first_match(scratch, clause->entry, clause->id);
+	case SLUICE_CLAUSE_VALUES:
+		if (lone) {
+			const uint32_t *ids = sluice_clause_ids(clause);
+			for (uint16_t i = 0; i < clause->entry_count; i++)
+				if (ids[i] == place->value)
+					return leaf;
+			break;
+		}
+		return match_several(scratch, clause);
+	case SLUICE_CLAUSE_SEVERAL:
+		return match_several(scratch, clause);
+	}
+	return SLUICE_NO_LEAF;
+}
+
 static bool clause_fits(struct sluice_scratch *scratch, const struct sluice_clause *clause,
                         const struct sluice_leaf *leaf)
 {
+	struct sluice_entry *const *entries = sluice_clause_entries(clause);
+
 	for (uint16_t i = 0; i < clause->entry_count; i++) {
 		if (!sluice_charge(scratch, leaf_cost(leaf)))
 			return false;
-		if (sluice_predicate_matches(&clause->entries[i]->predicate, &leaf->value))
+		if (sluice_entry_matches(entries[i], &leaf->value))
 			return true;
 	}
 	return false;
@@ -414,7 +457,7 @@ static bool gather(struct sluice_scratch *scratch, const struct sluice_clause *c
 		                             .absence_allowed = clause->absent };
 	for (int pass = 0; pass < 2; pass++) {
 		uint32_t start = solver->leaf_count;
-		uint32_t id = sluice_leaves_first(leaves, clause->node);
+		uint32_t id = sluice_leaves_first_at(leaves, clause->path);
 		for (; id != SLUICE_NO_LEAF; id = leaves->leaves[id].next) {
 			if (pass == 0 && !clause_fits(scratch, clause, &leaves->leaves[id]))
 				continue;
@@ -450,7 +493,7 @@ static bool search(struct sluice_scratch *scratch, const struct sluice_conj *con
 	solver->item_count = 0;
 	solver->depth = 0;
 	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
+		const struct sluice_clause *clause = sluice_conj_clause(conj, i);
 		if (!absences) {
 			/*
 			 * Settled outside of arrays: binds nothing. (Where something must be
@@ -479,13 +522,16 @@ bool sluice_verify(struct sluice_scratch *scratch, const struct sluice_conj *con
 		return true;
 	if (!sluice_charge(scratch, conj->clause_count))
 		return false;
-	for (uint16_t i = 0; i < conj->clause_count; i++) {
-		const struct sluice_clause *clause = &conj->set->clauses[conj->clauses[i]];
+	const struct sluice_clause *clauses = sluice_conj_set(conj)->clauses;
+	const uint16_t *order = sluice_conj_order(conj);
+	const uint16_t count = conj->clause_count;
+	for (uint16_t i = 0; i < count; i++) {
+		const struct sluice_clause *clause = &clauses[order ? order[i] : i];
 		/* what a check can tell needs no look at entries */
 		if (!sluice_check_passes(&scratch->leaves, clause->check, clause->operand))
 			return false;
 		if (clause->absent &&
-		    sluice_leaves_first(&scratch->leaves, clause->node) == SLUICE_NO_LEAF)
+		    sluice_leaves_first_at(&scratch->leaves, clause->path) == SLUICE_NO_LEAF)
 			continue;
 		absences |= clause->absent;
 		uint32_t id = clause_match(scratch, clause);

@@ -2,7 +2,8 @@
 /*
  * Any bytes as a payload: the matcher's scanner must take for JSON what the oracle's strict parser
  * takes, and see what that sees at the paths of a few rules. Where the payload begins in memory
- * must not matter, nor may anything be read before it or behind it.
+ * must not matter, nor may anything be read before it or behind it. What is between bytes 0xFF are
+ * payloads one after another, all of them twice, so that the scanner remembers the ones before.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -42,7 +43,6 @@ static void fail(const char *what)
 static void prepare(void)
 {
 	matcher = sluice_matcher_create();
-	scratch = sluice_scratch_create();
 	for (size_t i = 0; i < RULES; i++) {
 		struct sluice_pattern *pattern = NULL;
 		char reason[128];
@@ -81,13 +81,12 @@ static void match_elsewhere(struct sluice_str payload, const struct sluice_match
 	free(block);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void match_one(const uint8_t *data, size_t size)
 {
 	struct sluice_event publish = SLUICE_EVENT_INIT;
 	struct sluice_match result;
 	bool matched[RULES] = { false };
-	if (!matcher)
-		prepare();
+
 	publish.payload = (struct sluice_str){ (const char *)data, size };
 	if (!data)
 		publish.payload = SLUICE_STR("");
@@ -110,5 +109,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fail(rules[i]);
 	}
 	oracle_event_destroy(event);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	enum { SEPARATOR = 0xFF, TIMES = 2 };
+	if (!matcher)
+		prepare();
+	/* a new one, so that an input does the same whatever was run before */
+	sluice_scratch_destroy(scratch);
+	scratch = sluice_scratch_create();
+	for (int time = 0; time < TIMES; time++) {
+		const uint8_t *at = data;
+		size_t left = size;
+		for (;;) {
+			const uint8_t *separator = left ? memchr(at, SEPARATOR, left) : NULL;
+			size_t len = separator ? (size_t)(separator - at) : left;
+			match_one(at, len);
+			if (!separator)
+				break;
+			at += len + 1;
+			left -= len + 1;
+		}
+	}
 	return 0;
 }

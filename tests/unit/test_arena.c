@@ -98,10 +98,11 @@ static void without_memory_it_says_so_and_stays_usable(void **state)
 	struct sluice_arena *arena = sluice_arena_create();
 	assert_non_null(arena);
 	oom_fail_at(1);
-	assert_null(sluice_arena_alloc(arena, 1, 1));
+	assert_null(sluice_arena_alloc(arena, 5000, 1));
 	assert_true(oom_happened());
+	static const char text[5000];
 	oom_fail_at(1);
-	assert_null(sluice_arena_str(arena, SLUICE_STR("a")).data);
+	assert_null(sluice_arena_str(arena, (struct sluice_str){ text, sizeof(text) }).data);
 	assert_true(oom_happened());
 	assert_non_null(sluice_arena_alloc(arena, 1, 1));
 	oom_fail_at(1);
@@ -109,6 +110,22 @@ static void without_memory_it_says_so_and_stays_usable(void **state)
 	assert_true(oom_happened());
 	assert_non_null(sluice_arena_bytes(arena, 5000));
 	sluice_arena_destroy(arena);
+}
+
+static void one_made_to_fit_takes_one_allocation(void **state)
+{
+	(void)state;
+	enum { OBJECTS = 100, BYTES = 800 };
+	oom_calls();
+	struct sluice_arena *arena = sluice_arena_create_for(OBJECTS * 2 * alignof(max_align_t) +
+	                                                     BYTES + alignof(max_align_t));
+	assert_non_null(arena);
+	for (int i = 0; i < OBJECTS; i++)
+		assert_non_null(sluice_arena_alloc(arena, 1, alignof(max_align_t)));
+	assert_non_null(sluice_arena_bytes(arena, BYTES));
+	assert_int_equal(oom_calls().allocations, 1);
+	sluice_arena_destroy(arena);
+	assert_int_equal(oom_calls().frees, 1);
 }
 
 int main(void)
@@ -119,6 +136,7 @@ int main(void)
 		cmocka_unit_test(a_copy_ends_in_nul_and_absent_stays_absent),
 		cmocka_unit_test(sizes_that_overflow_are_refused),
 		cmocka_unit_test(without_memory_it_says_so_and_stays_usable),
+		cmocka_unit_test(one_made_to_fit_takes_one_allocation),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -382,7 +382,7 @@ static void any_allocation_may_fail(void **state)
 			assert_string_equal(error.message, "out of memory");
 		sluice_json_destroy(doc);
 	}
-	assert_true(n > 6);
+	assert_true(n > 4);
 }
 
 int main(void)

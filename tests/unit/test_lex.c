@@ -165,6 +165,25 @@ static void test_what_is_no_number_is_refused(void **state)
 		}
 }
 
+static void test_four_hex_digits_are_told_from_all_else(void **state)
+{
+	(void)state;
+
+	for (size_t place = 0; place < 4; place++)
+		for (int byte = 0; byte < 256; byte++)
+			for (const char *other = "0\0a\0F\0/\0:\0@\0G\0`\0g\0\x7f"; *other;
+			     other += 2) {
+				unsigned char text[4];
+				memset(text, *other, sizeof(text));
+				text[place] = (unsigned char)byte;
+				bool expected = true;
+				for (size_t i = 0; i < sizeof(text); i++)
+					expected &= text[i] &&
+					            strchr("0123456789abcdefABCDEF", text[i]);
+				assert_int_equal(lex_is_hex4(text), expected);
+			}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_a_string_ends_where_reading_byte_by_byte_says),
 		cmocka_unit_test(test_a_number_is_told_by_its_digits),
 		cmocka_unit_test(test_what_is_no_number_is_refused),
+		cmocka_unit_test(test_four_hex_digits_are_told_from_all_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

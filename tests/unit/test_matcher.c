@@ -272,6 +272,63 @@ static void test_strings_with_escapes_match_as_their_characters(void **state)
 	assert_int_equal(match(bench, "{\"k\xc3\xa9y\":\"x\\uD800\\uDC00\"}"), 0);
 }
 
+/* Blocks are the second field of these rules, by which candidates are dismissed unseen. */
+static void test_blocks_tell_addresses_beside_other_values_apart(void **state)
+{
+	struct bench *bench = *state;
+
+	add(bench, 4, "{\"k\":[\"x\"],\"a\":[{\"cidr\":\"10.1.0.0/16\"}]}");
+	add(bench, 6, "{\"k\":[\"x\"],\"a\":[{\"cidr\":\"2001:db8:a000::/36\"}]}");
+	add(bench, 7, "{\"k\":[\"x\"],\"a\":[{\"cidr\":\"::ffff:10.2.0.0/112\"}]}");
+	add(bench, 8, "{\"k\":[\"x\"],\"a\":[{\"numeric\":[\"<\",5]}]}");
+	const struct {
+		const char *a;
+		size_t count;
+		uint64_t id;
+	} cases[] = {
+		{ "\"10.1.255.1\"", 1, 4 },
+		{ "\"10.2.0.1\"", 0, 0 },
+		{ "\"::ffff:10.1.0.9\"", 1, 4 },
+		{ "\"::ffff:10.2.0.9\"", 1, 7 },
+		{ "\"2001:db8:afff::1\"", 1, 6 },
+		{ "\"2001:db8:b000::1\"", 0, 0 },
+		{ "\"no address\"", 0, 0 },
+		{ "167837697", 0, 0 }, /* 10.1.0.1 as a number */
+		{ "-1e300", 1, 8 },
+		{ "1e300", 0, 0 },
+		{ "[\"10.9.0.1\",\"10.1.0.1\"]", 1, 4 },
+		{ "[4,\"10.9.0.1\"]", 1, 8 },
+		{ "[9,\"2001:db8:a000::\"]", 1, 6 },
+		{ "[\"x\",\"10.1.0.1\",null]", 1, 4 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char payload[128];
+		snprintf(payload, sizeof(payload), "{\"a\":%s,\"k\":\"x\"}", cases[i].a);
+		if (match(bench, payload) != cases[i].count)
+			fail_msg("%s: %zu", payload, bench->result.count);
+		if (cases[i].count)
+			assert_int_equal(bench->result.ids[0], cases[i].id);
+	}
+}
+
+static void test_an_anything_but_beside_another_field_needs_one_leaf_that_is_none_of_it(
+        void **state)
+{
+	struct bench *bench = *state;
+
+	add(bench, 1, "{\"k\":[\"x\"],\"a\":[{\"anything-but\":[\"b\",\"c\"]}]}");
+	add(bench, 2, "{\"k\":[\"x\"],\"a\":[{\"anything-but\":\"b\"}]}");
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"b\"}"), 0);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"c\"}"), 1);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"d\"}"), 2);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":1}"), 2);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":[\"d\",\"b\"]}"), 2);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":[\"b\",\"c\"]}"), 1);
+	assert_int_equal(match(bench, "{\"k\":\"x\"}"), 0);
+	assert_int_equal(sluice_matcher_remove(bench->matcher, 1), SLUICE_OK);
+	assert_int_equal(match(bench, "{\"k\":\"x\",\"a\":\"c\"}"), 1);
+}
+
 static void test_one_matcher_serves_two_scratches(void **state)
 {
 	struct bench *bench = *state;
@@ -410,6 +467,8 @@ int main(void)
 		TEST(test_elements_in_reach_are_found_in_linear_time),
 		TEST(test_an_event_made_to_hurt_is_undecided_and_told),
 		TEST(test_strings_with_escapes_match_as_their_characters),
+		TEST(test_blocks_tell_addresses_beside_other_values_apart),
+		TEST(test_an_anything_but_beside_another_field_needs_one_leaf_that_is_none_of_it),
 		TEST(test_one_matcher_serves_two_scratches),
 		TEST(test_matching_allocates_nothing),
 		TEST(test_a_failed_allocation_leaves_the_matcher_as_it_was),

@@ -13,10 +13,17 @@
 
 enum { COUNT = 600, DIGITS = 8 };
 
-static struct sluice_entry entries[COUNT];
+/* An entry, and behind it its predicate. */
+static _Alignas(struct sluice_entry) char blocks[COUNT][sizeof(struct sluice_entry) +
+                                                        sizeof(struct sluice_predicate)];
 static char texts[COUNT * 2][DIGITS];
 static bool in[COUNT];
 static struct sluice_path_node node = { .seed = 12345 };
+
+static struct sluice_entry *entry_at(size_t i)
+{
+	return (struct sluice_entry *)(void *)blocks[i];
+}
 
 static struct sluice_number number_of(char *text, int value)
 {
@@ -32,11 +39,14 @@ static void make_entries(void)
 {
 	srand(11);
 	for (size_t i = 0; i < COUNT; i++) {
-		struct sluice_range *range = &entries[i].predicate.range;
+		struct sluice_entry *entry = entry_at(i);
+		struct sluice_range *range = &sluice_entry_whole(entry)->range;
 		int lower = rand() % 60 - 30;
-		entries[i].id = (uint32_t)i;
-		entries[i].node = &node;
-		entries[i].predicate.op = SLUICE_OP_NUMERIC;
+		entry->id = (uint32_t)i;
+		entry->node = &node;
+		entry->op = sluice_entry_whole(entry)->op = SLUICE_OP_NUMERIC;
+		entry->whole = true;
+		entry->several = true; /* so that there is nothing to check */
 		range->has_lower = rand() % 4 != 0;
 		range->has_upper = !range->has_lower || rand() % 4 != 0;
 		range->lower_inclusive = rand() % 2;
@@ -46,6 +56,10 @@ static void make_entries(void)
 	}
 }
 
+/* What checks of nothing look at. */
+static struct sluice_place root = { .bits = { UINT64_MAX } };
+static struct sluice_leaves leaves = { .places = &root };
+
 /* A search that notes what it finds. */
 struct found {
 	struct sluice_probe probe;
@@ -54,7 +68,7 @@ struct found {
 	bool seen[COUNT];
 };
 
-static void note(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
+static bool note(struct sluice_probe *probe, struct sluice_entry *entry, uint32_t leaf)
 {
 	struct found *found = (struct found *)probe;
 
@@ -62,7 +76,8 @@ static void note(struct sluice_probe *probe, struct sluice_entry *entry, uint32_
 	assert_false(found->seen[entry->id]);
 	found->seen[entry->id] = true;
 	found->count++;
-	assert_true(sluice_predicate_matches(&entry->predicate, &found->value));
+	assert_true(sluice_entry_matches(entry, &found->value));
+	return true;
 }
 
 static bool go_on(struct sluice_probe *probe, size_t steps)
@@ -82,7 +97,7 @@ static bool stop(struct sluice_probe *probe, size_t steps)
 static void compare_with_a_list(const struct sluice_ranges *ranges,
                                 const struct sluice_table *cells, int value)
 {
-	struct found found = { .probe = { .hit = note, .spend = go_on },
+	struct found found = { .probe = { .hit = note, .spend = go_on, .leaves = &leaves },
 		               .value.type = SLUICE_JSON_NUMBER };
 	char text[DIGITS];
 	size_t expected = 0;
@@ -91,7 +106,7 @@ static void compare_with_a_list(const struct sluice_ranges *ranges,
 	found.value.text = sluice_str(text);
 	sluice_ranges_find(ranges, cells, &node, &found.value, 7, &found.probe);
 	for (size_t i = 0; i < COUNT; i++)
-		expected += in[i] && sluice_predicate_matches(&entries[i].predicate, &found.value);
+		expected += in[i] && sluice_entry_matches(entry_at(i), &found.value);
 	assert_int_equal(found.count, expected);
 }
 
@@ -105,15 +120,15 @@ static void test_random_changes_agree_with_a_plain_list(void **state)
 	for (int round = 0; round < 20000; round++) {
 		size_t i = (size_t)rand() % COUNT;
 		if (in[i])
-			sluice_ranges_drop(&ranges, &cells, &entries[i]);
+			sluice_ranges_drop(&ranges, &cells, entry_at(i));
 		else
-			assert_true(sluice_ranges_add(&ranges, &cells, &entries[i]));
+			assert_true(sluice_ranges_add(&ranges, &cells, entry_at(i)));
 		in[i] = !in[i];
 		compare_with_a_list(&ranges, &cells, rand() % 80 - 35);
 	}
 	for (size_t i = 0; i < COUNT; i++)
 		if (in[i])
-			sluice_ranges_drop(&ranges, &cells, &entries[i]);
+			sluice_ranges_drop(&ranges, &cells, entry_at(i));
 	assert_int_equal(sluice_table_count(&cells), 0);
 	assert_int_equal(ranges.lower.count + ranges.upper.count, 0);
 	assert_int_equal(ranges.used, 0);
@@ -131,12 +146,12 @@ static void test_a_search_without_budget_ends(void **state)
 
 	make_entries();
 	for (size_t i = 0; i < COUNT; i++)
-		assert_true(sluice_ranges_add(&ranges, &cells, &entries[i]));
+		assert_true(sluice_ranges_add(&ranges, &cells, entry_at(i)));
 	found.value.number = number_of(text, 0);
 	sluice_ranges_find(&ranges, &cells, &node, &found.value, 7, &found.probe);
 	assert_int_equal(found.count, 0);
 	for (size_t i = 0; i < COUNT; i++)
-		sluice_ranges_drop(&ranges, &cells, &entries[i]);
+		sluice_ranges_drop(&ranges, &cells, entry_at(i));
 	sluice_ranges_finish(&ranges);
 }
 
@@ -150,11 +165,11 @@ static void test_a_failed_allocation_changes_nothing(void **state)
 			struct sluice_ranges ranges = { 0 };
 			struct sluice_table cells = { .hash_of = sluice_ranges_cell_hash };
 			oom_fail_at(n);
-			bool added = sluice_ranges_add(&ranges, &cells, &entries[i]);
+			bool added = sluice_ranges_add(&ranges, &cells, entry_at(i));
 			bool failed = oom_happened();
 			assert_int_equal(added, !failed);
 			if (added)
-				sluice_ranges_drop(&ranges, &cells, &entries[i]);
+				sluice_ranges_drop(&ranges, &cells, entry_at(i));
 			assert_int_equal(sluice_table_count(&cells), 0);
 			assert_int_equal(ranges.used, 0);
 			assert_int_equal(ranges.lower.count + ranges.upper.count, 0);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "oom.h"
 #include "table.h"
 
 enum { COUNT = 5000 };
@@ -133,6 +134,35 @@ static void test_an_emptied_table_gives_its_memory_back(void **state)
 	assert_int_equal(sluice_table_bytes(&table), 0);
 }
 
+static void test_a_table_without_memory_is_as_it_was(void **state)
+{
+	struct item *items = make_items(few_hashes);
+	struct sluice_table table = { .hash_of = hash_of_item };
+	(void)state;
+
+	for (size_t i = 0; i < COUNT; i++)
+		for (size_t n = 1;; n++) {
+			oom_fail_at(n);
+			bool inserted = sluice_table_insert(&table, items[i].hash, &items[i]);
+			bool failed = oom_happened();
+			assert_int_equal(inserted, is_in(&table, items[i].hash, &items[i]));
+			if (inserted)
+				break;
+			assert_true(failed);
+			assert_int_equal(sluice_table_count(&table), i);
+		}
+	/* what can't be made smaller stays as large */
+	for (size_t i = 0; i < COUNT; i++) {
+		oom_fail_at(1 + i % 2);
+		sluice_table_remove(&table, items[i].hash, &items[i]);
+		oom_happened();
+		assert_false(is_in(&table, items[i].hash, &items[i]));
+		for (size_t k = i + 1; k < COUNT; k += 97)
+			assert_true(is_in(&table, items[k].hash, &items[k]));
+	}
+	assert_int_equal(sluice_table_bytes(&table), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +170,7 @@ int main(void)
 		cmocka_unit_test(test_random_changes_agree_with_a_plain_list),
 		cmocka_unit_test(test_each_entry_is_walked_once_while_a_table_moves),
 		cmocka_unit_test(test_an_emptied_table_gives_its_memory_back),
+		cmocka_unit_test(test_a_table_without_memory_is_as_it_was),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
