@@ -218,7 +218,11 @@ void replay_progressed(struct data_thread *thread, const struct data_replay_prog
 		                           .ended_ms = ended ? clock_real_ms() : 0 };
 	if (replay)
 		replay->under_way -= progress->pages;
-	enum sluice_status status = sluice_replay_update(thread->data, &row, &error);
+	/* What its events became is in SQLite before the word that they are done: a power cut takes both,
+	 * or the word alone. */
+	enum sluice_status status = data_thread_carry(thread, &error);
+	if (status == SLUICE_OK)
+		status = sluice_replay_update(thread->data, &row, &error);
 	/* The next word says it again; of the last one, the next start does. */
 	if (status != SLUICE_OK && status != SLUICE_ERR_NOT_FOUND)
 		data_thread_note(thread, status, &error);

@@ -33,6 +33,7 @@ struct data_thread {
 	int64_t next_upkeep_ms;
 	struct data_retention *retentions; /* owned; what archives keep, as the files say */
 	size_t retention_count;
+	bool no_retention;           /* there was no memory for one */
 	struct data_replay *replays; /* that run */
 };
 

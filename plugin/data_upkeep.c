@@ -20,6 +20,7 @@ static bool add(void *arg, const struct sluice_retention *retention)
 	struct data_thread *thread = arg;
 	struct data_retention *retentions =
 	        realloc(thread->retentions, (thread->retention_count + 1) * sizeof *retentions);
+	thread->no_retention = !retentions;
 	if (!retentions)
 		return false;
 	thread->retentions = retentions;
@@ -34,7 +35,9 @@ static bool add(void *arg, const struct sluice_retention *retention)
 enum sluice_status upkeep_read(struct data_thread *thread, struct sluice_error *error)
 {
 	thread->retention_count = 0;
-	return sluice_retention_each(thread->data, add, thread, error);
+	thread->no_retention = false;
+	enum sluice_status status = sluice_retention_each(thread->data, add, thread, error);
+	return thread->no_retention ? sluice_out_of_memory(error) : status;
 }
 
 void upkeep_told(struct data_thread *thread, const struct data_archives *archives)

@@ -30,10 +30,9 @@ enum sluice_status call_time(const struct command_call *call, const char *name, 
 	                        "since 1970");
 }
 
-enum sluice_status call_id(const struct command_call *call, const struct sluice_json *member,
-                           const char *place, uint64_t *id, struct sluice_error *error)
+enum sluice_status read_cursor(const struct sluice_json *member, const char *place, uint64_t *id,
+                               struct sluice_error *error)
 {
-	(void)call;
 	*id = 0;
 	if (!member)
 		return SLUICE_OK;
@@ -75,8 +74,8 @@ enum sluice_status archive_scan_range(struct archive_scan *scan, struct sluice_e
 	if (status == SLUICE_OK)
 		status = call_time(call, "to", 0, &scan->query.to_ms, error);
 	if (status == SLUICE_OK)
-		status = call_id(call, call_member(call, "after"), "$.after", &scan->query.after,
-		                 error);
+		status = read_cursor(call_member(call, "after"), "$.after", &scan->query.after,
+		                     error);
 	if (status == SLUICE_OK && scan->query.to_ms && scan->query.to_ms <= scan->query.from_ms)
 		status = sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, "$.to",
 		                          "must be after \"from\"");

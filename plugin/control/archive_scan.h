@@ -24,9 +24,9 @@ void call_data_failed(const struct command_call *call);
 enum sluice_status call_time(const struct command_call *call, const char *name, int64_t otherwise,
                              int64_t *time_ms, struct sluice_error *error);
 
-/* A member that is an id, as a string of digits; 0 when it is not there. */
-enum sluice_status call_id(const struct command_call *call, const struct sluice_json *member,
-                           const char *place, uint64_t *id, struct sluice_error *error);
+/* A member that is an id, as a string of digits; 0 when it is NULL. */
+enum sluice_status read_cursor(const struct sluice_json *member, const char *place, uint64_t *id,
+                               struct sluice_error *error);
 
 /* The bus that the member "bus" names, else `default`; it must be in force or have an archive. */
 enum sluice_status call_archive(const struct command_call *call, struct sluice_data *data,

@@ -16,26 +16,23 @@ static bool take(struct archive_scan *scan, const struct sluice_record *row)
 }
 
 /* Where to begin: {"after": cursor}, "trim-horizon", "latest", or a time. */
-static enum sluice_status begin_at(struct archive_scan *scan, uint64_t last_id,
-                                   struct sluice_error *error)
+static enum sluice_status read_from(struct archive_scan *scan, bool *latest,
+                                    struct sluice_error *error)
 {
 	const struct sluice_json *from = call_member(scan->call, "from");
+	*latest = from->type == SLUICE_JSON_STRING &&
+	          sluice_str_equal(from->string, SLUICE_STR("latest"));
 	if (from->type == SLUICE_JSON_OBJECT) {
 		const struct sluice_json *after = sluice_json_get(from, "after");
 		if (!after || from->first->next)
 			return sluice_error_set(
 			        error, SLUICE_ERR_INVALID, SIZE_MAX, "$.from",
 			        "must be {\"after\": a cursor that an answer gave}");
-		return call_id(scan->call, after, "$.from.after", &scan->query.after, error);
+		return read_cursor(after, "$.from.after", &scan->query.after, error);
 	}
-	if (from->type == SLUICE_JSON_STRING &&
-	    sluice_str_equal(from->string, SLUICE_STR("trim-horizon")))
+	if (*latest || (from->type == SLUICE_JSON_STRING &&
+	                sluice_str_equal(from->string, SLUICE_STR("trim-horizon"))))
 		return SLUICE_OK;
-	if (from->type == SLUICE_JSON_STRING &&
-	    sluice_str_equal(from->string, SLUICE_STR("latest"))) {
-		scan->query.after = last_id;
-		return SLUICE_OK;
-	}
 	return call_time(scan->call, "from", 0, &scan->query.from_ms, error);
 }
 
@@ -44,16 +41,19 @@ static enum sluice_status read_bus(struct archive_scan *scan, struct sluice_erro
 	struct command_call *call = scan->call;
 	struct sluice_data *data;
 	struct sluice_archive_stats stats;
-	enum sluice_status status = call_data(call, &data, error);
+	bool latest;
+	enum sluice_status status = read_from(scan, &latest, error);
+	if (status == SLUICE_OK)
+		status = call_data(call, &data, error);
 	if (status == SLUICE_OK)
 		status = call_archive(call, data, &scan->query.bus, error);
 	/* Before the events are read: one that comes meanwhile is behind the cursor. */
 	if (status == SLUICE_OK)
 		status = sluice_archive_stats(data, scan->query.bus, &stats, error);
-	if (status == SLUICE_OK)
-		status = begin_at(scan, stats.last_id, error);
 	if (status != SLUICE_OK)
 		return status;
+	if (latest)
+		scan->query.after = stats.last_id;
 	sluice_buffer_append_text(call->data, "{\"records\":[");
 	status = archive_scan_run(scan, data, error);
 	sluice_buffer_append_text(call->data, "]");

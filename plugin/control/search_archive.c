@@ -31,6 +31,9 @@ static enum sluice_status make_matcher(struct archive_scan *scan, struct sluice_
 			return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, "$.rule",
 			                        "there is no rule \"%.*s\" in force", (int)name.len,
 			                        name.data);
+		if (!record->current->rule->pattern_text.data)
+			return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, "$.rule",
+			                        "a rule with a schedule matches no event");
 		*rule_bus = record->current->rule->bus;
 		status = sluice_pattern_compile(record->current->rule->pattern_text, &pattern,
 		                                error);

@@ -104,3 +104,20 @@ def test_the_oldest_go_when_there_are_too_many(broker):
         producer.publish("plants/a", {"n": number, "pad": "x" * 100}, qos=1)
     wait_until(lambda: 0 < sum(row[0] for row in rows(broker, "bytes")) <= 3000, timeout=10 * PATIENCE)
     assert b'"n": 99' in rows(broker)[-1][1]
+
+
+def test_what_the_journal_has_no_room_for_is_refused_whole(make_broker):
+    broker = make_broker(options={"journal_max": 4194304}).start()
+    broker.put_bus("plants", ["plants/#"], archive={"pattern": {"$mqtt": {"topic": ["plants/kept"]}}})
+    subscriber, producer = broker.client(), broker.client()
+    subscriber.subscribe("plants/#", qos=1)
+    large = "x" * 6000000
+    producer.publish("plants/other", large, qos=1)
+    assert [message.topic for message in subscriber.take()] == ["plants/other"]
+    producer.publish("plants/kept", large, qos=1, wait=False)
+    assert producer.disconnected.wait(10 * PATIENCE)
+    assert subscriber.take() == []
+    again = broker.client()
+    again.publish("plants/kept", "small", qos=1)
+    assert archived(broker, 1) == [("plants/kept", b"small")]
+    assert [message.topic for message in subscriber.take()] == ["plants/kept"]

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Archives by commands: what there is, searching, reading as a stream, trying a rule."""
 import base64
+import json
 import time
 
+import jsonschema
 import pytest
 
-from harness import PATIENCE, publish_properties, wait_until
+from harness import PATIENCE, REPOSITORY, publish_properties, wait_until
 
 ALARM = {"alarm": [True]}
+EVENT = json.loads((REPOSITORY / "schemas" / "json" / "archived-event.schema.json").read_text())
 
 
 def ask(broker, command, **members):
@@ -73,7 +76,10 @@ def test_an_event_is_shown_with_all_that_it_was(broker):
     for payload in ("text", b"\xff", '"json text"', ""):
         producer.publish("plants/b", payload, qos=1)
     wait_until(lambda: events(broker) == 5)
-    first, text, binary, quoted, empty = ask(broker, "searchArchive", bus="plants")["events"]
+    found = ask(broker, "searchArchive", bus="plants")["events"]
+    for event in found:
+        jsonschema.Draft202012Validator(EVENT).validate(event)
+    first, text, binary, quoted, empty = found
     assert first["payload"] == {"n": 1.0, "big": 12345678901234567890}
     assert (first["topic"], first["client_id"], first["qos"], first["retain"]) == ("plants/a", producer.client_id, 1, False)
     assert first["user_properties"] == {"a": ["1", "3"], "b": ["2"]}
