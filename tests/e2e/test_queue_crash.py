@@ -135,8 +135,9 @@ def test_a_queue_whose_consumer_is_away_takes_constant_memory_and_comes_in_order
     print(f"{events / took:.0f} events/s; at a quarter {early} kB of its own, at most {latest} kB, with what is mapped {most} kB")
     assert counted["acknowledged"] == events
     assert counted["again"] == counted["copies"] == 0
-    assert latest < early + 16 * 1024
-    assert most < early + (journal_max >> 10) + 64 * 1024
+    if not SLOW and not harness.preloads():  # valgrind and AddressSanitizer keep what is freed
+        assert latest < early + 16 * 1024
+        assert most < early + (journal_max >> 10) + 64 * 1024
     assert is_empty(broker, "jobs")
 
 
