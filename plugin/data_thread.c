@@ -158,6 +158,8 @@ static enum sluice_status carry(struct data_thread *thread, uint64_t end, bool *
 	if (status == SLUICE_OK)
 		status = sluice_data_commit(thread->data, position, error);
 	if (status != SLUICE_OK) {
+		sluice_data_cancel(
+		        thread->data); /* a record that can't be read is its reader's error */
 		thread->looked_to = 0;
 		sluice_journal_seek(thread->journal, sluice_data_position(thread->data));
 		return status;

@@ -294,6 +294,12 @@ enum sluice_status sluice_data_commit(struct sluice_data *data, uint64_t positio
 	return SLUICE_OK;
 }
 
+void sluice_data_cancel(struct sluice_data *data)
+{
+	if (data->in_batch)
+		undo(data);
+}
+
 uint64_t sluice_data_position(const struct sluice_data *data)
 {
 	return data->position;

@@ -76,6 +76,26 @@ static void test_what_is_enqueued_is_ready_in_its_queue_in_the_order_of_ids(void
 	});
 }
 
+static void test_a_batch_that_is_given_up_leaves_nothing(void **state)
+{
+	struct sluice_data *data = open_data(*state, 0);
+	begin(data);
+	apply(data, message("a", 1, "one"));
+	commit(data, 100);
+	begin(data);
+	apply(data, message("a", 2, "two"));
+	apply(data, about(SLUICE_RECORD_ACK, "a", 1));
+	sluice_data_cancel(data);
+	sluice_data_cancel(data); /* there is none: nothing */
+	assert_ready(data, "a", "1:one");
+	assert_int_equal(sluice_data_position(data), 100);
+	begin(data);
+	apply(data, message("a", 2, "two"));
+	commit(data, 200);
+	assert_ready(data, "a", "1:one 2:two");
+	sluice_data_close(data);
+}
+
 static void test_what_is_acknowledged_is_gone(void **state)
 {
 	BOTH_WAYS({
@@ -438,6 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_what_is_enqueued_is_ready_in_its_queue_in_the_order_of_ids),
+		STORE_TEST(test_a_batch_that_is_given_up_leaves_nothing),
 		STORE_TEST(test_what_is_acknowledged_is_gone),
 		STORE_TEST(test_what_was_delivered_is_held_until_it_is_acknowledged_or_parked),
 		STORE_TEST(test_what_is_not_there_is_left_so),

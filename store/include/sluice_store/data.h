@@ -49,6 +49,9 @@ enum sluice_status sluice_data_apply(struct sluice_data *data, const struct slui
 enum sluice_status sluice_data_commit(struct sluice_data *data, uint64_t position,
                                       struct sluice_error *error);
 
+/* Ends a batch as an error does, for a caller that has one of its own. Without a batch: nothing. */
+void sluice_data_cancel(struct sluice_data *data);
+
 /* --- reading queues --- */
 
 typedef bool (*sluice_data_row_fn)(void *arg, const struct sluice_record *row); /* false stops */
