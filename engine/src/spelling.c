@@ -15,29 +15,32 @@ void sluice_spellings_begin(struct sluice_spellings *spellings, uint64_t generat
 		spellings->credit = SLUICE_SPELLING_CREDIT;
 }
 
-/* The first of the two places of what begins so: by eight bytes, but none behind the key. */
-static uint16_t place_of(uint64_t tag, const unsigned char *p)
+/* Of what begins so: by its key, or by what of it stands before an escape. */
+static uint32_t hash_of(uint64_t tag, const unsigned char *p)
 {
-	uint64_t word = 0;
-	unsigned quotes = 0;
+	unsigned at = 1;
 
-	for (unsigned i = 0; i < sizeof(word) && quotes < 2; i++) {
-		word = word << 8 | p[i];
-		quotes += p[i] == '"';
-	}
-	uint64_t hash = sluice_hash_mix(word ^ SLUICE_HASH_A, tag ^ SLUICE_HASH_C) & UINT32_MAX;
-	if (*p == '{')
-		return SLUICE_SPELLING_PLACES + (uint16_t)(hash * SLUICE_SPELLING_FIRSTS >> 32);
-	return SLUICE_SPELLING_PLACES + SLUICE_SPELLING_FIRSTS +
-	       (uint16_t)(hash * SLUICE_SPELLING_OTHERS >> 32);
+	while (at < SLUICE_SPELLING_TEXT - 1 && p[at] != '"')
+		at++;
+	p += at + 1;
+	uint64_t special = lex_special(lex_load(p));
+	struct sluice_segment key = sluice_segment_of(
+	        (struct sluice_str){ (const char *)p, special ? lex_first(special) : LEX_BLOCK });
+	return (uint32_t)sluice_hash_mix(key.head ^ SLUICE_HASH_A,
+	                                 key.tail ^ key.text.len * SLUICE_HASH_C ^ tag);
 }
 
-static uint16_t other_place(uint16_t place)
+/* The first of the places of what begins so. */
+static uint16_t row_of(const unsigned char *p, uint32_t hash)
 {
-	_Static_assert(
-	        (SLUICE_SPELLING_PLACES | SLUICE_SPELLING_FIRSTS | SLUICE_SPELLING_OTHERS) % 2 == 0,
-	        "places are pairs");
-	return place ^ 1;
+	enum {
+		FIRSTS = SLUICE_SPELLING_FIRSTS / SLUICE_SPELLING_ROW,
+		OTHERS = SLUICE_SPELLING_OTHERS / SLUICE_SPELLING_ROW,
+	};
+	uint64_t row = *p == '{' ? (uint64_t)hash * FIRSTS >> 32
+	                         : FIRSTS + ((uint64_t)hash * OTHERS >> 32);
+
+	return (uint16_t)(SLUICE_SPELLING_PLACES + row * SLUICE_SPELLING_ROW);
 }
 
 static struct sluice_spelling *put_first(struct sluice_spellings *spellings, uint16_t links[2],
@@ -55,12 +58,13 @@ struct sluice_spelling *sluice_spellings_find(struct sluice_spellings *spellings
 
 	if (sluice_spelling_is(&spellings->all[place], tag, p))
 		return put_first(spellings, links, place);
-	place = place_of(tag, p);
-	if (sluice_spelling_is(&spellings->all[place], tag, p))
-		return put_first(spellings, links, place);
-	place = other_place(place);
-	if (sluice_spelling_is(&spellings->all[place], tag, p))
-		return put_first(spellings, links, place);
+	const uint32_t hash = hash_of(tag, p);
+	place = row_of(p, hash);
+	for (unsigned i = 0; i < SLUICE_SPELLING_ROW; i++, place++) {
+		const struct sluice_spelling *spelling = &spellings->all[place];
+		if (spelling->hash == (uint16_t)hash && sluice_spelling_is(spelling, tag, p))
+			return put_first(spellings, links, place);
+	}
 	spellings->credit--;
 	return NULL;
 }
@@ -73,13 +77,19 @@ struct sluice_spelling *sluice_spellings_learn(struct sluice_spellings *spelling
 
 	if (len > SLUICE_SPELLING_TEXT)
 		return &spellings->all[SLUICE_SPELLING_NONE];
-	uint16_t place = place_of(tag, text);
-	if (spellings->all[place].tag >> 32 == spellings->epoch)
-		place = other_place(place);
+	const uint32_t hash = hash_of(tag, text);
+	const uint16_t row = row_of(text, hash);
+	unsigned i = 0;
+	while (i < SLUICE_SPELLING_ROW && spellings->all[row + i].tag >> 32 == spellings->epoch)
+		i++;
+	if (i == SLUICE_SPELLING_ROW)
+		i = spellings->turn++ % SLUICE_SPELLING_ROW;
+	uint16_t place = (uint16_t)(row + i);
 	struct sluice_spelling *spelling = &spellings->all[place];
 	*spelling = (struct sluice_spelling){ .tag = tag,
-		                              .len = (uint16_t)len,
-		                              .rest = (uint16_t)lex_rest(len) };
+		                              .len = (uint8_t)len,
+		                              .rest = (uint8_t)lex_rest(len),
+		                              .hash = (uint16_t)hash };
 	memcpy(spelling->text, text, len);
 	return put_first(spellings, links, place);
 }

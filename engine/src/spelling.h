@@ -14,15 +14,15 @@
  * believed, only tried.
  *
  * Two are tried after each, so that two kinds of events each find their own. Then the table is
- * asked, in which a spelling stands by its first eight bytes and the object's path, in one of two
- * places; what is there when another comes is forgotten. Those of first members, which begin with
- * a brace, have places of their own: no link leads from a `next` to one of them, so none is taken
- * for what follows a value.
+ * asked, in which a spelling stands by its key and the object's path, in one of eight places; where all are taken and another comes, one of them in turn is forgotten. (In one of two,
+ * three members of an event fell together often, and pushed each other out with each event.) Those
+ * of first members, which begin with a brace, have places of their own: no link leads from a `next`
+ * to one of them, so none is taken for what follows a value.
  *
  * Cost: 16 KiB a scratch. A member that is not found is charged to a credit, of which each event
  * brings some; without any, the ordinary way is taken at once. So keys that are new each time cost
  * an event at most SLUICE_SPELLING_CREDIT, and in the long run SLUICE_SPELLING_INCOME, times about
- * a hundred instructions.
+ * three hundred instructions.
  *
  * All of it holds for one state of the trie: when a path came or went it is void, by a change of
  * epoch.
@@ -36,7 +36,8 @@
 enum {
 	SLUICE_SPELLING_TEXT = 32,    /* the longest that is remembered */
 	SLUICE_SPELLING_FIRSTS = 64,  /* places of first members, */
-	SLUICE_SPELLING_OTHERS = 192, /* and behind them those of the others */
+	SLUICE_SPELLING_OTHERS = 192, /* and behind them those of the others: */
+	SLUICE_SPELLING_ROW = 8,      /* so many in which one may be */
 	SLUICE_SPELLING_CREDIT = 64,
 	SLUICE_SPELLING_INCOME = 8,
 };
@@ -50,7 +51,8 @@ struct sluice_spelling {
 	unsigned char text[SLUICE_SPELLING_TEXT];
 	uint64_t tag;                  /* epoch and path of the object; 0: nothing is here */
 	struct sluice_path_node *node; /* that the value stands at; NULL: no rule names it */
-	uint16_t len, rest;            /* as lex_same takes them */
+	uint8_t len, rest;             /* as lex_same takes them */
+	uint16_t hash;                 /* some bits of its key's */
 	/* what followed, and what the value, an object or an array of such, began with; the last
 	 * one first */
 	uint16_t next[2], inside[2];
@@ -61,6 +63,7 @@ struct sluice_spellings {
 	        all[SLUICE_SPELLING_PLACES + SLUICE_SPELLING_FIRSTS + SLUICE_SPELLING_OTHERS];
 	uint64_t generation; /* of the trie that this is about (path.h) */
 	uint32_t epoch;      /* in the tags of what still holds; zeroed memory has none yet */
+	uint32_t turn;       /* of the places of a row, which is forgotten next */
 	int credit;
 };
 

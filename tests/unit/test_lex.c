@@ -171,8 +171,7 @@ static void test_four_hex_digits_are_told_from_all_else(void **state)
 
 	for (size_t place = 0; place < 4; place++)
 		for (int byte = 0; byte < 256; byte++)
-			for (const char *other = "0\0a\0F\0/\0:\0@\0G\0`\0g\0\x7f"; *other;
-			     other += 2) {
+			for (const char *other = "0aF/:@G`g\x7f"; *other; other++) {
 				unsigned char text[4];
 				memset(text, *other, sizeof(text));
 				text[place] = (unsigned char)byte;
