@@ -411,6 +411,7 @@ static void reconnect(struct client *client, int64_t time_ms)
 	if (time_ms < client->retry_ms)
 		return;
 	client->retry_ms = time_ms + RETRY_MS;
+	moved_ms = time_ms; /* as long as there is no broker nothing can */
 	if (mosquitto_reconnect(client->mosquitto) == MOSQ_ERR_SUCCESS)
 		tally.reconnects++;
 }
