@@ -151,8 +151,8 @@ static void test_a_rule_has_its_schedule_back(void **state)
 		"UPDATE rules SET schedule = 'rate(3 days)'",
 		"UPDATE rules SET timezone = 'UTC'",
 		"UPDATE rules SET input = '1'",
-		"UPDATE rules SET input = NULL,"
-		" input_transformer = '{}'",
+		("UPDATE rules SET input = NULL,"
+		 " input_transformer = '{}'"),
 		"UPDATE rules SET missed = 'skip'",
 		"UPDATE rules SET dead_letter = 'x'",
 	};
