@@ -242,6 +242,7 @@ SCANS = [Scan("polygon", 14), Scan("sensor", 9)]
 WORST = [
     Worst("one-value", 100000, "match", 50),
     Worst("one-value-verified", 100000, "candidate", 200),
+    Worst("one-value-looked-at", 100000, "candidate", 200),
     Worst("wildcards", 10000, "rule", 500),
     Worst("or", 200, "conjunction", 20),
     Worst("leaves", 1000, "event", 50),

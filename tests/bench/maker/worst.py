@@ -25,13 +25,20 @@ class OneValueVerified:
     """All rules want the same value and two things more that most events have, of which no rule finds the last: whichever field leads to a
     rule, all of them are candidates and none matches."""
     count = 100000
+    others = 1
 
     def rules(self, count, chance):
         return ({"status": ["ok"], "n": [{"numeric": ["<", chance.randrange(10 ** 6, 10 ** 9)]}],
-                 "site": [{"anything-but": ["berlin", f"x{chance.randrange(10 ** 6)}"]}]} for _ in range(count))
+                 "site": [{"anything-but": ["berlin", *(f"x{chance.randrange(10 ** 6)}" for _ in range(self.others))]}]}
+                for _ in range(count))
 
     def events(self, count, chance):
         return (compact({"status": "ok", "site": "berlin", "n": n}) for n in range(count))
+
+
+class OneValueLookedAt(OneValueVerified):
+    """The same with more than a check has room for: each rule must be looked at."""
+    others = 2
 
 
 class Wildcards:
@@ -130,5 +137,5 @@ class Escapes:
             yield "{" + ",".join(f"{escaped(key)}:{escaped(value)}" for key, value in self.family.event(chance).items()) + "}"
 
 
-WORST = {"one-value": OneValue, "one-value-verified": OneValueVerified, "wildcards": Wildcards, "or": Or, "leaves": Leaves,
-         "too-many-leaves": TooManyLeaves, "arrays": Arrays, "deep": Deep, "escapes": Escapes}
+WORST = {"one-value": OneValue, "one-value-verified": OneValueVerified, "one-value-looked-at": OneValueLookedAt, "wildcards": Wildcards,
+         "or": Or, "leaves": Leaves, "too-many-leaves": TooManyLeaves, "arrays": Arrays, "deep": Deep, "escapes": Escapes}
