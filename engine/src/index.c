@@ -427,15 +427,13 @@ enum { FILTER_WORDS = (1 << SLUICE_INNER_FILTER_BITS) / 64 };
 /* Bits stay until no inner piece is left. */
 static bool filter_add(struct sluice_entries *entries, struct sluice_index *index, uint64_t hash)
 {
-	uint64_t bit;
-
 	if (!index->inner_filter) {
 		index->inner_filter = calloc(FILTER_WORDS, sizeof(*index->inner_filter));
 		if (!index->inner_filter)
 			return false;
 		entries->bytes += FILTER_WORDS * sizeof(*index->inner_filter);
 	}
-	*sluice_key_filter(index, hash, &bit) |= bit;
+	*sluice_key_filter(index, hash) |= sluice_key_filter_bit(hash);
 	return true;
 }
 

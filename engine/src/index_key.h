@@ -93,14 +93,15 @@ struct sluice_piece {
 struct sluice_piece sluice_piece_choose(const struct sluice_entries *entries,
                                         const struct sluice_entry *entry);
 
-/* The place of an inner piece in its path's filter. */
-static inline uint64_t *sluice_key_filter(const struct sluice_index *index, uint64_t hash,
-                                          uint64_t *bit)
+/* The place of an inner piece in its path's filter: a word, and the bit of it. */
+static inline uint64_t *sluice_key_filter(const struct sluice_index *index, uint64_t hash)
 {
-	uint64_t place = hash >> (64 - SLUICE_INNER_FILTER_BITS);
+	return &index->inner_filter[hash >> (64 - SLUICE_INNER_FILTER_BITS) >> 6];
+}
 
-	*bit = UINT64_C(1) << place % 64;
-	return &index->inner_filter[place / 64];
+static inline uint64_t sluice_key_filter_bit(uint64_t hash)
+{
+	return UINT64_C(1) << (hash >> (64 - SLUICE_INNER_FILTER_BITS)) % 64;
 }
 
 /* An address as two numbers. */

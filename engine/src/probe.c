@@ -213,8 +213,7 @@ static void probe_inner(const struct prober *p, const struct sluice_index *index
 			return;
 		for (size_t at = 0; at + length <= text.len; at++) {
 			uint64_t hash = sluice_key_inner(p->leaf->node, text.data + at, length);
-			uint64_t bit;
-			if (*sluice_key_filter(index, hash, &bit) & bit)
+			if (*sluice_key_filter(index, hash) & sluice_key_filter_bit(hash))
 				ask(p, hash, SLUICE_QUERY_BUCKET, text);
 		}
 	}
