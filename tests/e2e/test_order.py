@@ -89,7 +89,7 @@ def churn(broker, rounds, stop):
 def test_rules_that_come_and_go_disturb_no_other_rule(start_broker, order_tool):
     broker = start_broker(config=CONFIG)
     broker.put_rule("stays", {"n": [{"exists": True}]}, "consumers/c/x")
-    rounds, batch = (200, 2000) if SLOW else (10000, 20000)
+    rounds, batch = (200, 2000) if SLOW else (3000, 20000)
     finished, churned, failures = threading.Event(), [], []
 
     def run_churn():

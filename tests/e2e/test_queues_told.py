@@ -38,7 +38,7 @@ def test_putting_a_rule_warns_of_a_queue_that_is_not_there(broker, tmp_path):
 
 
 def test_a_rule_with_a_schedule_matches_no_event(broker):
-    broker.command({"command": "putRule", "rule": {"name": "timed", "schedule": "rate(1 second)",
+    broker.command({"command": "putRule", "rule": {"name": "timed", "schedule": "rate(1 day)",
                                                    "targets": [{"id": "t", "topic": "consumers/x"}]}})
     broker.put_rule("r", ANY, {"id": "t", "topic": "consumers/other"})
     consumer = broker.client()
