@@ -226,6 +226,11 @@ class Broker:
         if ended is None:
             process.terminate()
             try:
+                # Mosquitto forgets a signal that comes before its loop begins, though it listens already.
+                try:
+                    process.wait(timeout * PATIENCE / 4)
+                except subprocess.TimeoutExpired:
+                    process.terminate()
                 process.wait(timeout * PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()

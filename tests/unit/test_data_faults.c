@@ -219,7 +219,7 @@ static void run_to_the_end(struct place *place)
 static void one_failure(struct place *place, bool *kind)
 {
 	run_without_faults(place);
-	for (long nth = 1; nth == 1 || faults.failed; nth += nth < 40 ? 1 : 1 + nth / 12) {
+	for (long nth = 1; nth == 1 || faults.failed; nth = faults_after(nth)) {
 		faults_set(nth, false);
 		*kind = true;
 		run_to_the_end(place);
@@ -254,7 +254,7 @@ static void all_failures(struct place *place, bool *kind)
 {
 	run_without_faults(place);
 	for (long nth = 1; killed(place, kind, nth);)
-		nth += nth < 40 ? 1 : 1 + nth / 12;
+		nth = faults_after(nth);
 }
 
 static void test_a_file_operation_that_fails_once_loses_nothing(void **state)

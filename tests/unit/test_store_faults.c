@@ -283,9 +283,8 @@ static bool run_with_fault(struct place *place, bool *kind, long nth, bool for_g
 static void run_with_faults(struct place *place, bool *kind, bool for_good)
 {
 	run_without_faults(place);
-	/* Every early one, then a sample that reaches all parts of the session. */
 	for (long nth = 1; run_with_fault(place, kind, nth, for_good);)
-		nth += nth < 40 ? 1 : 1 + nth / 20;
+		nth = faults_after(nth);
 }
 
 static void test_an_allocation_of_ours_that_fails_loses_nothing(void **state)
