@@ -25,8 +25,6 @@ bool durable_write(struct plugin *plugin, const struct sluice_record *records, s
 		return false;
 	for (size_t i = 0; i < count; i++)
 		size += sluice_record_size(&records[i]);
-	if (!sluice_journal_has_room(durable->journal, size, last))
-		return false;
 	struct sluice_buffer *frame = &durable->frame;
 	sluice_buffer_reset(frame);
 	if (frame->capacity < size + 1) {
@@ -36,11 +34,11 @@ bool durable_write(struct plugin *plugin, const struct sluice_record *records, s
 			return false;
 		frame->capacity = size + 1;
 	}
+	if (!sluice_journal_begin(durable->journal, size, last))
+		return false;
 	size_t at = 0;
 	for (size_t i = 0; i < count; i++)
 		at += sluice_record_write(&records[i], (unsigned char *)frame->data + at);
-	if (!sluice_journal_begin(durable->journal, size, last))
-		return false;
 	sluice_journal_put(durable->journal, frame->data, size);
 	bool safe = sluice_journal_commit(durable->journal);
 	data_thread_written(durable->thread);

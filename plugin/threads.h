@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * All that crosses between the plugin's two threads: the broker's (callbacks, matching,
- * deliveries) and the store's (SQLite, parsing of commands, compiling, answers). There is no other
- * shared state, and no lock.
+ * All that crosses between the broker's thread (callbacks, matching, deliveries) and the store's
+ * (rules in SQLite, parsing of commands, compiling, answers, schedules). There is no other shared
+ * state, and no lock. What crosses to and from the data thread is in data_messages.h.
  *
  *	broker's thread                                      store's thread
  *	             ── REQUEST, TAPPED, GARBAGE ──>  to_store
  *	  to_broker  <── CHANGE_RULE, CHANGE_BUS, CHANGE_QUEUE, TAP_START, TAP_STOP, ANSWER, LOG,
- *	                  QUEUE_ORDER, REPLAY ──
+ *	                  QUEUE_ORDER, FIRE, REPLAY ──
  *
  * Both rings keep order, so an answer is sent after the changes it tells of are in force. A
  * message is one malloc by the sender and one free by the receiver, with the pattern that it brings.
@@ -16,7 +16,8 @@
  * - compiled rules, buses and queues (struct rule_entry, struct definition): immutable. The store's
  *   thread makes them; the broker's uses them from CHANGE until it gives them back as GARBAGE; then
  *   the store's frees them;
- * - counters (struct metrics, struct rule_record, struct tap): atomics;
+ * - counters (struct metrics, struct rule_record, struct queue_record, struct tap, and those of
+ *   struct durable): atomics;
  * - samples (struct rule_record): the broker's thread swaps a new one in and gives the old one back
  *   as GARBAGE, which the store's thread, their only reader, frees;
  * - struct asker: `gone` is an atomic; the rest is written before it is first sent.

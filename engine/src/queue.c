@@ -106,6 +106,9 @@ static enum sluice_status read_batch(struct sluice_queue *queue, const struct sl
 	const struct sluice_json *found[BATCH_NUMBERS];
 	enum sluice_status status;
 
+	/* Also without one: a worker may ask for batches of its own. */
+	for (size_t i = 0; i < BATCH_NUMBERS; i++)
+		*number_at(queue, batch_numbers[i].offset) = batch_numbers[i].otherwise;
 	if (!node)
 		return SLUICE_OK;
 	status = sluice_members_read(node, "a batch", batch_names, found, error);
@@ -114,13 +117,9 @@ static enum sluice_status read_batch(struct sluice_queue *queue, const struct sl
 	if (!found[0])
 		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
 		                         "a batch must have \"max_events\"");
-	for (size_t i = 0; i < BATCH_NUMBERS && !status; i++) {
-		int64_t *value = number_at(queue, batch_numbers[i].offset);
-
-		*value = batch_numbers[i].otherwise;
+	for (size_t i = 0; i < BATCH_NUMBERS && !status; i++)
 		status = sluice_member_integer(found[i], batch_numbers[i].min, batch_numbers[i].max,
-		                               value, error);
-	}
+		                               number_at(queue, batch_numbers[i].offset), error);
 	return status;
 }
 
@@ -261,12 +260,6 @@ void sluice_queue_write(const struct sluice_queue *queue, struct sluice_buffer *
 		sluice_buffer_append_text(buf, "}");
 	}
 	sluice_buffer_append_text(buf, "}");
-}
-
-unsigned sluice_queue_metadata(const struct sluice_queue *queue)
-{
-	return (queue->group ? queue->group->path.metadata : 0) |
-	       (queue->deduplication ? sluice_deduplication_metadata(queue->deduplication) : 0);
 }
 
 /* Puts the hash in the place of what was appended from `start` on. */

@@ -72,6 +72,18 @@ static void offered(struct bare *bare, int64_t now_ms)
 	bare->next_offer_ms = now_ms + bare->backoff_ms;
 }
 
+/* How long the oldest may still wait for its batch to fill, when somebody is there to take it. */
+static int64_t batch_rest_ms(const struct queue *queue)
+{
+	const struct queued *first = (const struct queued *)heap_first(&queue->ready);
+	if (!first || (!queue->waiting && receivers_bare(queue) == BARE_NONE))
+		return 0;
+	int64_t age_ms = queue->all->real_ms - first->record.enqueued_ms;
+	return age_ms >= 0 && age_ms < queue->settings.batch_wait_ms
+	               ? queue->settings.batch_wait_ms - age_ms
+	               : 0;
+}
+
 /* How many may go in one message; 0 = none yet, for a batch that may still fill. */
 static size_t batch_size(const struct queue *queue, const struct worker *worker,
                          enum bare_state bare)
@@ -89,11 +101,7 @@ static size_t batch_size(const struct queue *queue, const struct worker *worker,
 		most = room;
 	if (queue->ready.count >= most)
 		return most;
-	const struct queued *first = (const struct queued *)heap_first(&queue->ready);
-	int64_t age_ms = queue->all->real_ms - first->record.enqueued_ms;
-	if (age_ms >= 0 && age_ms < settings->batch_wait_ms)
-		return 0;
-	return queue->ready.count;
+	return batch_rest_ms(queue) > 0 ? 0 : queue->ready.count;
 }
 
 enum { BATCH_MAX = 1000 };
@@ -561,7 +569,6 @@ int64_t queue_next_ms(const struct queue *queue)
 	if (queue->ready.count > 0 && !queue->workers && !queue->all->hears_subscribe &&
 	    queue->bare.next_offer_ms < next_ms)
 		next_ms = queue->bare.next_offer_ms;
-	if (queue->ready.count > 0 && queue->settings.batch_wait_ms > 0)
-		next_ms = now_ms; /* a batch may be full of age at any tick */
-	return next_ms;
+	int64_t batch_ms = now_ms + batch_rest_ms(queue);
+	return batch_ms > now_ms && batch_ms < next_ms ? batch_ms : next_ms;
 }

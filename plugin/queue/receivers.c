@@ -4,8 +4,6 @@
 #include "hash.h"
 #include "queues.h"
 
-enum { OFFER_FIRST_MS = 1000, OFFER_MAX_MS = 30000 };
-
 /* --- workers --- */
 
 static struct worker **bucket(struct queues *queues, const void *client)

@@ -281,6 +281,17 @@ def test_a_batch_comes_as_one_message(broker):
     assert numbers(broker)["acknowledged"] == 4
 
 
+def test_a_worker_may_ask_for_batches_of_its_own(jobs):
+    put(jobs, count=5)
+    client = jobs.client(version=5)
+    client.publish("queues/jobs/ready", {"credit": 10, "batch": 3})
+    sizes = []
+    while sum(sizes) < 5:
+        client.wait_for(len(sizes) + 1)
+        sizes = [len(message.json) for message in client.messages]
+    assert sizes == [3, 2]
+
+
 def test_many_receipts_may_be_acknowledged_at_once(jobs):
     client = worker(jobs, credit=50)
     put(jobs, count=50)

@@ -411,6 +411,22 @@ static void test_a_batch_has_one_receipt_for_all(void **state)
 	assert_int_equal(counter_get(&numbers[0].in_flight), 0);
 }
 
+static void test_a_batch_that_nobody_waits_for_wakes_nobody(void **state)
+{
+	struct world *world = *state;
+	struct queue_settings settings = plain;
+	settings.batch_events = 3;
+	settings.batch_wait_ms = 1000;
+	struct queue *queue = add(world, "jobs", &settings, 0);
+
+	world_enqueue(world, queue, "1", NULL, 0);
+	assert_true(queues_tick(&world->queues) == INT64_MAX);
+	world_worker(queue, alice, 10);
+	assert_true(queues_tick(&world->queues) == world->queues.now_ms + 1000);
+	world_pass(world, 1000);
+	assert_int_equal(world->sent_count, 1);
+}
+
 static void test_a_long_queue_takes_little_memory_and_keeps_its_order(void **state)
 {
 	enum { MESSAGES = 5000 };
@@ -653,6 +669,7 @@ int main(void)
 		TEST(test_credit_ends_with_its_lease),
 		TEST(test_a_receipt_belongs_to_its_user),
 		TEST(test_a_batch_has_one_receipt_for_all),
+		TEST(test_a_batch_that_nobody_waits_for_wakes_nobody),
 		TEST(test_a_long_queue_takes_little_memory_and_keeps_its_order),
 		TEST(test_the_old_and_the_surplus_expire),
 		TEST(test_a_purge_leaves_nothing),

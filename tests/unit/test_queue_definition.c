@@ -76,7 +76,6 @@ static void test_every_member_is_read(void **state)
 	assert_int_equal(queue->delay_ms, 6);
 	assert_non_null(queue->group);
 	assert_true(queue->group_stop);
-	assert_int_equal(sluice_queue_metadata(queue), SLUICE_META_CLIENT_ID | SLUICE_META_TOPIC);
 	assert_int_equal(sluice_deduplication_window_ms(queue->deduplication), 300000);
 	assert_int_equal(queue->batch.max_events, 7);
 	assert_int_equal(queue->batch.max_bytes, 8);

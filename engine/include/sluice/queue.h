@@ -68,9 +68,6 @@ void sluice_queue_destroy(struct sluice_queue *queue);
 /* Appends the queue as one line of JSON. Failure is in the buffer's `failed`. */
 void sluice_queue_write(const struct sluice_queue *queue, struct sluice_buffer *buf);
 
-/* What an event must have at hand for the queue's paths: SLUICE_META_* bits of sluice/pattern.h. */
-unsigned sluice_queue_metadata(const struct sluice_queue *queue);
-
 /*
  * Appends the event's group key: the value at the queue's `group`, a string as its characters, any
  * other as its JSON. False when the queue has no groups, or the event nothing there, or null. Failure
