@@ -172,12 +172,6 @@ static enum sluice_status read_names(struct sluice_data *data, enum data_sql sql
 	return data_read_end(data, rc, error);
 }
 
-enum sluice_status sluice_data_queues(struct sluice_data *data, sluice_data_name_fn fn, void *arg,
-                                      struct sluice_error *error)
-{
-	return read_names(data, DATA_QUEUES, fn, arg, error);
-}
-
 enum sluice_status sluice_archive_buses(struct sluice_data *data, sluice_data_name_fn fn, void *arg,
                                         struct sluice_error *error)
 {

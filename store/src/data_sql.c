@@ -73,18 +73,17 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	        "1") " UNION ALL SELECT * FROM entries " IN_QUEUE("2") " ORDER BY id LIMIT "
 	                                                               "?3)" ROW_JOIN
 	                                                               "ORDER BY e.id",
-	[DATA_DEAD_GROUPS] = "SELECT m.group_key, count(*), min(m.id) FROM entries e JOIN messages m"
-	                     " ON m.id = e.id WHERE e.queue = " NUMBER_OF(
-	                             "?1") " AND m.origin = ?2 AND m.group_key IS NOT NULL"
-	                                   " GROUP BY m.group_key",
+	[DATA_DEAD_GROUPS] =
+	        "SELECT m.group_key, count(*), min(m.id) FROM entries e JOIN messages m"
+	        " ON m.id = e.id WHERE e.queue = " NUMBER_OF(
+	                "?1") " AND m.origin = ?2 AND m.group_key IS NOT NULL"
+	                      " GROUP BY m.group_key",
 	[DATA_COUNT] = "SELECT q.ready, q.held, q.parked, q.bytes,"
 	               " (SELECT enqueued_ms FROM messages WHERE id = (SELECT min(id) FROM ("
 	               "SELECT min(id) AS id FROM entries WHERE queue = q.queue AND state = 0"
 	               " UNION ALL SELECT min(id) FROM entries WHERE queue = q.queue AND state = 1"
 	               " UNION ALL SELECT min(id) FROM entries WHERE queue = q.queue AND state = 2"
 	               "))) FROM queues q WHERE q.queue = " NUMBER_OF("?1"),
-	[DATA_QUEUES] = "SELECT n.name FROM queues q JOIN names n ON n.number = q.queue"
-	                " WHERE q.ready + q.held + q.parked > 0 ORDER BY n.name",
 	[DATA_DUE] = ROW_COLUMNS "entries" ROW_JOIN
 	                         "WHERE e.state = 2 AND e.due_ms <= ?1 ORDER BY e.due_ms LIMIT 1",
 	[DATA_NEXT_DUE] = "SELECT due_ms FROM entries WHERE state = 2 ORDER BY due_ms LIMIT 1",

@@ -93,11 +93,6 @@ struct sluice_data_counts {
 enum sluice_status sluice_data_count(struct sluice_data *data, struct sluice_str queue,
                                      struct sluice_data_counts *counts, struct sluice_error *error);
 
-/* The names of all queues that have messages. */
-typedef void (*sluice_data_name_fn)(void *arg, struct sluice_str name);
-enum sluice_status sluice_data_queues(struct sluice_data *data, sluice_data_name_fn fn, void *arg,
-                                      struct sluice_error *error);
-
 /* Parked messages of any queue whose time has come, at most `limit` (0 = all), in the order of their
  * times. They are not parked any more, and due at once, when the call returns SLUICE_OK (its own
  * transaction, not within a batch); rows are given so. When it fails, all that were given are parked
@@ -146,6 +141,8 @@ struct sluice_archive_stats {
 enum sluice_status sluice_archive_stats(struct sluice_data *data, struct sluice_str bus,
                                         struct sluice_archive_stats *stats,
                                         struct sluice_error *error);
+/* The names of all buses that have events. */
+typedef void (*sluice_data_name_fn)(void *arg, struct sluice_str name);
 enum sluice_status sluice_archive_buses(struct sluice_data *data, sluice_data_name_fn fn, void *arg,
                                         struct sluice_error *error);
 
