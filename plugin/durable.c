@@ -16,6 +16,28 @@ enum { TICK_SOON_MS = 100 }; /* what is due before the next idle tick */
 
 /* --- writing --- */
 
+static void write_all(const struct sluice_record *records, size_t count, unsigned char *out)
+{
+	for (size_t i = 0; i < count; i++)
+		out += sluice_record_write(&records[i], out);
+}
+
+/* A frame that lies over two segments: written here, then put there. */
+static bool put_all(struct durable *durable, const struct sluice_record *records, size_t count,
+                    size_t size)
+{
+	if (durable->frame_capacity < size) {
+		free(durable->frame);
+		durable->frame = malloc(size);
+		durable->frame_capacity = durable->frame ? size : 0;
+		if (!durable->frame)
+			return false;
+	}
+	write_all(records, count, durable->frame);
+	sluice_journal_put(durable->journal, durable->frame, size);
+	return true;
+}
+
 bool durable_write(struct plugin *plugin, const struct sluice_record *records, size_t count,
                    bool last)
 {
@@ -25,21 +47,13 @@ bool durable_write(struct plugin *plugin, const struct sluice_record *records, s
 		return false;
 	for (size_t i = 0; i < count; i++)
 		size += sluice_record_size(&records[i]);
-	struct sluice_buffer *frame = &durable->frame;
-	sluice_buffer_reset(frame);
-	if (frame->capacity < size + 1) {
-		sluice_buffer_finish(frame);
-		frame->data = malloc(size + 1);
-		if (!frame->data)
-			return false;
-		frame->capacity = size + 1;
-	}
 	if (!sluice_journal_begin(durable->journal, size, last))
 		return false;
-	size_t at = 0;
-	for (size_t i = 0; i < count; i++)
-		at += sluice_record_write(&records[i], (unsigned char *)frame->data + at);
-	sluice_journal_put(durable->journal, frame->data, size);
+	unsigned char *whole = sluice_journal_whole(durable->journal);
+	if (whole)
+		write_all(records, count, whole);
+	else if (!put_all(durable, records, count, size))
+		return false;
 	bool safe = sluice_journal_commit(durable->journal);
 	data_thread_written(durable->thread);
 	return safe;
@@ -288,7 +302,7 @@ void durable_finish(struct plugin *plugin)
 	queues_finish(&durable->queues);
 	intake_finish(&durable->intake);
 	seen_finish(&durable->seen);
-	sluice_buffer_finish(&durable->frame);
+	free(durable->frame);
 	sluice_buffer_finish(&durable->scratch);
 	free(durable->rows);
 }

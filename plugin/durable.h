@@ -30,7 +30,8 @@ struct durable {
 	struct replays replays;
 	struct archived archived; /* the event that is replayed, and its topic */
 	struct sluice_buffer replay_topic;
-	struct sluice_buffer frame;
+	unsigned char *frame; /* owned; see durable_write */
+	size_t frame_capacity;
 	struct sluice_buffer scratch;
 	struct data_rows *rows; /* being handed in, as there is room for them */
 	int64_t next_ms;        /* when the queues have something to do: monotonic */

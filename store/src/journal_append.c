@@ -91,6 +91,14 @@ bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last)
 	return true;
 }
 
+unsigned char *sluice_journal_whole(struct sluice_journal *journal)
+{
+	if (journal->left > 0)
+		return NULL;
+	journal->piece_used = journal->piece_len;
+	return journal->piece + JOURNAL_PIECE;
+}
+
 void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t len)
 {
 	const unsigned char *bytes = data;

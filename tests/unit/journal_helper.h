@@ -135,15 +135,20 @@ static inline bool frame_is(const struct sluice_journal_frame *frame, uint64_t n
 	return same;
 }
 
-/* False when there is no room. The bytes come in pieces. */
+/* False when there is no room. The bytes come in pieces, or at once where that can be. */
 static inline bool append(struct sluice_journal *journal, uint64_t number, size_t len)
 {
 	if (!sluice_journal_begin(journal, len, false))
 		return false;
 	unsigned char *bytes = frame_bytes(number, len);
-	sluice_journal_put(journal, bytes, len / 3);
-	sluice_journal_put(journal, bytes + len / 3, 0);
-	sluice_journal_put(journal, bytes + len / 3, len - len / 3);
+	unsigned char *whole = number % 2 ? sluice_journal_whole(journal) : NULL;
+	if (whole) {
+		memcpy(whole, bytes, len);
+	} else {
+		sluice_journal_put(journal, bytes, len / 3);
+		sluice_journal_put(journal, bytes + len / 3, 0);
+		sluice_journal_put(journal, bytes + len / 3, len - len / 3);
+	}
 	free(bytes);
 	assert_true(sluice_journal_commit(journal));
 	return true;

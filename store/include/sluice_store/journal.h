@@ -80,11 +80,15 @@ bool sluice_journal_has_room(struct sluice_journal *journal, size_t len, bool la
 size_t sluice_journal_max_frame(const struct sluice_journal *journal);
 
 /*
- * Begins a frame of exactly `len` bytes (not 0), put into it by sluice_journal_put piece by piece, and
- * made valid by sluice_journal_commit at once. False when there is no room (nothing happened then).
- * One that is begun and never committed is as if it had not been.
+ * Begins a frame of exactly `len` bytes (not 0), put into it by sluice_journal_put piece by piece, or
+ * written where sluice_journal_whole says, and made valid by sluice_journal_commit at once. False when
+ * there is no room (nothing happened then). One that is begun and never committed is as if it had not
+ * been.
  */
 bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last);
+/* Where all bytes of the frame that was just begun are to be written, at once and instead of putting
+ * them: it spares a copy. NULL when they don't stand together; then they are put. */
+unsigned char *sluice_journal_whole(struct sluice_journal *journal);
 void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t len);
 /* The frame holds, for the reader and over a kill. False only under `power` when the disk refused to
  * sync: the frame stands, but is not promised. */
