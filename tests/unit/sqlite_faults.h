@@ -29,8 +29,8 @@ static void faults_set(long nth, bool for_good)
  * session; a thinner one where a sanitizer makes each take three times as long. */
 static inline long faults_after(long nth)
 {
-#ifdef __SANITIZE_ADDRESS__
-	return nth + (nth < 20 ? 1 : 1 + nth / 5);
+#ifdef SLUICE_SANITIZED
+	return nth + (nth < 20 ? 1 : 1 + nth / 7);
 #else
 	return nth + (nth < 40 ? 1 : 1 + nth / 16);
 #endif
