@@ -16,8 +16,9 @@ struct target;
 struct delivery {
 	struct delivery *next; /* in the list that holds it */
 	struct target *target;
-	struct sluice_event event; /* topic (the original's), payload, MQTT 5 properties; all owned by it */
-	struct sluice_vars vars;   /* for templates: `event`, rule, target's name, id, time */
+	struct sluice_event
+	        event; /* topic (the original's), payload, MQTT 5 properties; all owned by it */
+	struct sluice_vars vars; /* for templates: `event`, rule, target's name, id, time */
 	struct sluice_str receipt;
 	uint32_t attempt;     /* 1 for the first time */
 	int64_t lease_ms;     /* how long it may take from its coming on */

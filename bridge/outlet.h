@@ -21,11 +21,11 @@ struct enricher;
 /* What an outlet may use as long as it lives. */
 struct outlet_context {
 	uv_loop_t *loop;
-	struct bridge *bridge;   /* to publish, see bridge.h */
-	struct curl_loop *curl;  /* the transfers of all, see curl_loop.h */
-	struct target *target;   /* whose it is; for log lines: target_name */
+	struct bridge *bridge;  /* to publish, see bridge.h */
+	struct curl_loop *curl; /* the transfers of all, see curl_loop.h */
+	struct target *target;  /* whose it is; for log lines: target_name */
 	const struct sluice_bridge_kind *kind;
-	const struct sluice_json *settings; /* checked */
+	const struct sluice_json *settings;    /* checked */
 	const struct credentials *credentials; /* of the connection; NULL = the target names none */
 	const struct sluice_bridge_delivery *delivery; /* timeout_ms, concurrency, batch_events */
 };

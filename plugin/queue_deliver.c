@@ -69,17 +69,9 @@ static void append_member(struct sluice_buffer *out, const char *name, struct sl
 
 static void append_base64(struct sluice_buffer *out, struct sluice_str payload)
 {
-	size_t len = sluice_base64_length(payload.len);
-	char *text = malloc(len + 1);
-	if (!text) {
-		out->failed = true;
-		return;
-	}
-	sluice_base64_encode(payload, text);
 	sluice_buffer_append_text(out, ",\"event_base64\":\"");
-	sluice_buffer_append(out, text, len);
+	sluice_buffer_append_base64(out, payload);
 	sluice_buffer_append_text(out, "\"");
-	free(text);
 }
 
 /* An event of a batch: its payload as it is when it is JSON, else as base64. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "sluice/base64.h"
 
+#include <stdlib.h>
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void sluice_base64_encode(struct sluice_str data, char *out)
@@ -18,6 +20,20 @@ void sluice_base64_encode(struct sluice_str data, char *out)
 		*out++ = left > 1 ? alphabet[group >> 6 & 0x3f] : '=';
 		*out++ = left > 2 ? alphabet[group & 0x3f] : '=';
 	}
+}
+
+void sluice_buffer_append_base64(struct sluice_buffer *buf, struct sluice_str data)
+{
+	size_t len = sluice_base64_length(data.len);
+	char *text = malloc(len + 1);
+
+	if (!text) {
+		buf->failed = true;
+		return;
+	}
+	sluice_base64_encode(data, text);
+	sluice_buffer_append(buf, text, len);
+	free(text);
 }
 
 /* The six bits that c stands for, or -1. */

@@ -179,18 +179,10 @@ void data_raw(struct sluice_buffer *data, const char *name, struct sluice_str js
 
 void data_base64(struct sluice_buffer *data, const char *name, struct sluice_str bytes)
 {
-	size_t len = sluice_base64_length(bytes.len);
-	char *text = malloc(len + 1);
 	data_key(data, name);
 	sluice_buffer_append(data, "\"", 1);
-	if (text) {
-		sluice_base64_encode(bytes, text);
-		sluice_buffer_append(data, text, len);
-	} else {
-		data->failed = true;
-	}
+	sluice_buffer_append_base64(data, bytes);
 	sluice_buffer_append(data, "\"", 1);
-	free(text);
 }
 
 void data_row(struct sluice_buffer *data, enum sluice_store_kind kind,

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "sluice/buffer.h"
 #include "sluice/types.h"
 
 /*
@@ -22,5 +23,8 @@ static inline size_t sluice_base64_length(size_t size)
 
 /* Encodes with padding into out, which has room for sluice_base64_length(data.len) bytes. */
 void sluice_base64_encode(struct sluice_str data, char *out);
+
+/* Appends it encoded with padding. Failure is in the buffer's `failed`. */
+void sluice_buffer_append_base64(struct sluice_buffer *buf, struct sluice_str data);
 
 #endif

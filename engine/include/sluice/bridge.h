@@ -18,24 +18,24 @@ enum sluice_setting_type {
 	SLUICE_SETTING_TEXT,
 	SLUICE_SETTING_INTEGER,
 	SLUICE_SETTING_BOOL,
-	SLUICE_SETTING_CHOICE,      /* one of `choices` */
-	SLUICE_SETTING_TEXTS,       /* an array of strings, at least one */
-	SLUICE_SETTING_MAP,         /* an object of strings */
-	SLUICE_SETTING_TEMPLATE,    /* a text template, see sluice/text_template.h */
-	SLUICE_SETTING_TEMPLATES,   /* an object of text templates */
-	SLUICE_SETTING_PARAMETERS,  /* an array of text templates and {"path": "$.x"} */
-	SLUICE_SETTING_BODY,        /* a text template, or an input_transformer's object */
-	SLUICE_SETTING_TOPIC,       /* an MQTT topic template, see sluice/transform.h */
-	SLUICE_SETTING_FILTERS,     /* an array of MQTT topic filters */
-	SLUICE_SETTING_LIMITS,      /* an object of integers, named by `choices` */
+	SLUICE_SETTING_CHOICE,     /* one of `choices` */
+	SLUICE_SETTING_TEXTS,      /* an array of strings, at least one */
+	SLUICE_SETTING_MAP,        /* an object of strings */
+	SLUICE_SETTING_TEMPLATE,   /* a text template, see sluice/text_template.h */
+	SLUICE_SETTING_TEMPLATES,  /* an object of text templates */
+	SLUICE_SETTING_PARAMETERS, /* an array of text templates and {"path": "$.x"} */
+	SLUICE_SETTING_BODY,       /* a text template, or an input_transformer's object */
+	SLUICE_SETTING_TOPIC,      /* an MQTT topic template, see sluice/transform.h */
+	SLUICE_SETTING_FILTERS,    /* an array of MQTT topic filters */
+	SLUICE_SETTING_LIMITS,     /* an object of integers, named by `choices` */
 };
 
 struct sluice_setting {
 	const char *name;
 	enum sluice_setting_type type;
 	bool required;
-	int64_t otherwise;          /* INTEGER, BOOL: when it is absent */
-	int64_t min, max;           /* INTEGER, LIMITS: of a number; TEXT: of its bytes, 0 = no bound */
+	int64_t otherwise; /* INTEGER, BOOL: when it is absent */
+	int64_t min, max;  /* INTEGER, LIMITS: of a number; TEXT: of its bytes, 0 = no bound */
 	const char *const *choices; /* CHOICE, LIMITS: NULL-terminated */
 };
 
@@ -92,7 +92,8 @@ struct sluice_bridge_connection {
 	struct sluice_str name, description;
 	const struct sluice_bridge_kind *kind;
 	const struct sluice_json *settings;
-	const struct sluice_json *secrets; /* strings, null (kept as it is in the store), {"file"}, {"env"} */
+	const struct sluice_json
+	        *secrets; /* strings, null (kept as it is in the store), {"file"}, {"env"} */
 	struct sluice_json_doc *doc;
 };
 
