@@ -72,8 +72,9 @@ static enum queue_answer settle(const struct asking *asking, struct sluice_str t
 		answer = queue_ack(queue, &receipt, asking->holder);
 	} else if (asking->topic.verb == QUEUE_VERB_NACK) {
 		if (queue_nack_read(asking->payload, &nack, &error) == SLUICE_OK)
-			answer = queue_nack(queue, &receipt, asking->holder, nack.delay_ms,
-			                    sluice_str(nack.reason));
+			answer = (nack.dead_letter ? queue_reject : queue_nack)(
+			        queue, &receipt, asking->holder, nack.delay_ms,
+			        sluice_str(nack.reason));
 		else
 			bad_request(asking, error.message);
 	} else if (queue_extend_read(asking->payload, queue->settings.visibility_ms, &lease_ms,

@@ -202,6 +202,7 @@ struct settling {
 	struct queue *queue;
 	enum sluice_record_kind kind;
 	int64_t delay_ms; /* of a nack; of an extension, the new lease */
+	bool reject;      /* a nack that makes it a dead letter */
 	struct sluice_str reason;
 };
 
@@ -228,8 +229,12 @@ static enum queue_answer give_back(const struct settling *settling, struct queue
 	struct queue *queue = settling->queue;
 	struct queues *all = queue->all;
 	queued_set_reason(message, settling->reason);
-	if (is_spent(queue, message) &&
-	    queue_bury(queue, message, "max-receives", "not acknowledged as often as allowed")) {
+	bool buried = settling->reject ? queue_bury(queue, message, "rejected",
+	                                            "its worker says that it can't be done")
+	                               : is_spent(queue, message) &&
+	                                         queue_bury(queue, message, "max-receives",
+	                                                    "not acknowledged as often as allowed");
+	if (buried) {
 		counter_add(&queue->numbers->returned, 1);
 		return QUEUE_DONE;
 	}
@@ -349,6 +354,17 @@ enum queue_answer queue_nack(struct queue *queue, const struct receipt *receipt,
 	const struct settling settling = { .queue = queue,
 		                           .kind = SLUICE_RECORD_RELEASE,
 		                           .delay_ms = delay_ms,
+		                           .reason = reason };
+	return settle(&settling, receipt, holder);
+}
+
+enum queue_answer queue_reject(struct queue *queue, const struct receipt *receipt, uint64_t holder,
+                               int64_t delay_ms, struct sluice_str reason)
+{
+	const struct settling settling = { .queue = queue,
+		                           .kind = SLUICE_RECORD_RELEASE,
+		                           .delay_ms = delay_ms,
+		                           .reject = true,
 		                           .reason = reason };
 	return settle(&settling, receipt, holder);
 }

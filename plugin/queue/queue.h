@@ -197,6 +197,10 @@ enum queue_answer {
 enum queue_answer queue_ack(struct queue *queue, const struct receipt *receipt, uint64_t holder);
 enum queue_answer queue_nack(struct queue *queue, const struct receipt *receipt, uint64_t holder,
                              int64_t delay_ms, struct sluice_str reason);
+/* A nack that makes it a dead letter at once; it comes again, with the delay, where it can't be one:
+ * the dead-letter queue is not there. */
+enum queue_answer queue_reject(struct queue *queue, const struct receipt *receipt, uint64_t holder,
+                               int64_t delay_ms, struct sluice_str reason);
 enum queue_answer queue_extend(struct queue *queue, const struct receipt *receipt, uint64_t holder,
                                int64_t lease_ms);
 

@@ -172,8 +172,8 @@ static void set_reason(struct queue_nack *nack, struct sluice_str reason)
 enum sluice_status queue_nack_read(struct sluice_str payload, struct queue_nack *nack,
                                    struct sluice_error *error)
 {
-	static const char *const names[] = { "delay_ms", "reason", NULL };
-	const struct sluice_json *found[2];
+	static const char *const names[] = { "delay_ms", "reason", "dead_letter", NULL };
+	const struct sluice_json *found[3];
 	struct sluice_json_doc *doc;
 	*nack = (struct queue_nack){ 0 };
 	if (payload.len > WIRE_MAX)
@@ -191,6 +191,8 @@ enum sluice_status queue_nack_read(struct sluice_str payload, struct queue_nack 
 	status = sluice_member_integer(found[0], 0, DELAY_MAX_MS, &nack->delay_ms, error);
 	if (status == SLUICE_OK)
 		status = sluice_member_string(found[1], 0, WIRE_MAX, &reason, error);
+	if (status == SLUICE_OK)
+		status = sluice_member_bool(found[2], &nack->dead_letter, error);
 	if (status == SLUICE_OK)
 		set_reason(nack, reason);
 	sluice_json_destroy(doc);

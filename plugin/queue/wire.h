@@ -4,7 +4,8 @@
  *
  *	queues/NAME/ready            credit: "10", or {"credit": 10, "lease_s": 60, "batch": 5}
  *	queues/NAME/ack/RECEIPT      queues/NAME/ack with a receipt on each line
- *	queues/NAME/nack/RECEIPT     "delay_ms reason", or {"delay_ms": 500, "reason": "…"}
+ *	queues/NAME/nack/RECEIPT     "delay_ms reason", or {"delay_ms": 500, "reason": "…",
+ *	                             "dead_letter": true}
  *	queues/NAME/extend/RECEIPT   seconds from now, or {"lease_s": 60}
  *	queues/NAME/in               a message
  *	queues/NAME/out/RECEIPT      from Sluice alone
@@ -54,6 +55,7 @@ enum sluice_status queue_ready_read(struct sluice_str payload, struct queue_read
 
 struct queue_nack {
 	int64_t delay_ms;
+	bool dead_letter;
 	char reason[257]; /* NUL-terminated, cut at a character; "" = none */
 };
 /* An empty payload is no delay. A text that does not begin with a number is a reason. */

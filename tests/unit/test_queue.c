@@ -239,6 +239,34 @@ static void test_what_fails_too_often_is_a_dead_letter_with_its_reason(void **st
 	assert_int_equal(counter_get(&numbers[1].ready), 0);
 }
 
+static void test_a_worker_makes_a_dead_letter_at_once(void **state)
+{
+	struct world *world = *state;
+	struct queue_settings settings = plain;
+	strcpy(settings.dead_letter, "dead");
+	struct queue *queue = add(world, "jobs", &settings, 0);
+
+	world_worker(queue, alice, 1);
+	world_enqueue(world, queue, "one", NULL, 0);
+	/* It can't be one yet. */
+	queue_reject(queue, &world->sent[0].receipt, 0, 500, sluice_str("no such address"));
+	assert_int_equal(counter_get(&numbers[0].dead), 0);
+	assert_int_equal(world->sent_count, 1);
+	world_pass(world, 500);
+	assert_int_equal(world->sent_count, 2);
+
+	struct queue *dead = add(world, "dead", &plain, 1);
+	queue_reject(queue, &world->sent[1].receipt, 0, 500, sluice_str("no such address"));
+	assert_int_equal(counter_get(&numbers[0].dead), 1);
+	const struct queued *letter = (const struct queued *)heap_first(&dead->ready);
+	assert_non_null(letter);
+	assert_true(sluice_str_equal(
+	        letter->record.error,
+	        SLUICE_STR("{\"code\":\"rejected\",\"message\":\"its worker says that it can't be "
+	                   "done\",\"queue\":\"jobs\",\"attempts\":2,\"reason\":\"no such "
+	                   "address\"}")));
+}
+
 static void test_a_missing_dead_letter_queue_loses_nothing(void **state)
 {
 	struct world *world = *state;
@@ -659,6 +687,7 @@ int main(void)
 		TEST(test_a_late_acknowledgement_counts_while_nobody_else_has_it),
 		TEST(test_more_time_is_more_time),
 		TEST(test_a_nack_gives_back_at_once_or_after_a_delay),
+		TEST(test_a_worker_makes_a_dead_letter_at_once),
 		TEST(test_what_fails_too_often_is_a_dead_letter_with_its_reason),
 		TEST(test_a_missing_dead_letter_queue_loses_nothing),
 		TEST(test_nothing_that_nobody_saw_is_a_dead_letter),

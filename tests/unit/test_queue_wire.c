@@ -122,6 +122,8 @@ static void test_a_nack_has_a_delay_and_a_reason(void **state)
 		{ "500disks", SLUICE_OK, 0, "500disks" },
 		{ "99999999999 too long", SLUICE_OK, 0, "99999999999 too long" },
 		{ "{\"delay_ms\":7,\"reason\":\"a\\u00e4\"}", SLUICE_OK, 7, "aä" },
+		{ "{\"dead_letter\":true,\"reason\":\"!dead\"}", SLUICE_OK, 0, "!dead" },
+		{ "{\"dead_letter\":1}", SLUICE_ERR_INVALID, 0, "" },
 		{ "{\"delay_ms\":-7}", SLUICE_ERR_INVALID, 0, "" },
 		{ "{\"delay\":7}", SLUICE_ERR_INVALID, 0, "" },
 	};
@@ -133,6 +135,7 @@ static void test_a_nack_has_a_delay_and_a_reason(void **state)
 		                 cases[i].status);
 		assert_int_equal(nack.delay_ms, cases[i].delay_ms);
 		assert_string_equal(nack.reason, cases[i].reason);
+		assert_int_equal(nack.dead_letter, cases[i].reason[0] == '!');
 	}
 }
 
