@@ -59,10 +59,10 @@ struct cli {
 extern const struct verb *const verbs[];
 
 /* Options by group, each list ended by an entry without a name. */
-extern const struct option common_options[];     /* every verb */
-extern const struct option json_options[];       /* VERB_JSON */
-extern const struct option store_options[];      /* VERB_STORE */
-extern const struct option connection_options[]; /* VERB_BROKER */
+extern const struct option common_options[]; /* every verb */
+extern const struct option json_options[];   /* VERB_JSON */
+extern const struct option store_options[];  /* VERB_STORE */
+/* VERB_BROKER: connection_options of broker_options.h */
 
 /* The lists that apply to a verb: its own, then the groups it takes; ends with NULL. */
 enum { VERB_OPTION_LISTS = 6 };

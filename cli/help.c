@@ -2,6 +2,7 @@
 /* --help, made from the tables. */
 #include <stdio.h>
 
+#include "broker_options.h"
 #include "cli.h"
 
 char *verb_title(const struct verb *verb, char *buf, size_t size)

@@ -4,12 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static enum sluice_status io_error(struct sluice_error *error)
-{
-	return sluice_error_set(error, errno == ENOMEM ? SLUICE_ERR_NOMEM : SLUICE_ERR_IO, SIZE_MAX,
-	                        NULL, "cannot read: %s", strerror(errno));
-}
-
 const char *file_title(const char *path)
 {
 	return strcmp(path, "-") == 0 ? "standard input" : path;
@@ -19,7 +13,7 @@ enum sluice_status lines_open(struct lines *lines, const char *path, struct slui
 {
 	*lines = (struct lines){ .name = file_title(path) };
 	lines->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	return lines->file ? SLUICE_OK : io_error(error);
+	return lines->file ? SLUICE_OK : file_error(error);
 }
 
 enum sluice_status lines_next(struct lines *lines, struct sluice_str *line,
@@ -31,7 +25,7 @@ enum sluice_status lines_next(struct lines *lines, struct sluice_str *line,
 	if (length < 0) {
 		/* getline also returns -1 for want of memory, with neither end nor error set. */
 		if (!feof(lines->file) || ferror(lines->file))
-			return io_error(error);
+			return file_error(error);
 		return SLUICE_OK;
 	}
 	lines->number++;
@@ -47,27 +41,6 @@ void lines_close(struct lines *lines)
 		fclose(lines->file);
 	free(lines->line);
 	*lines = (struct lines){ 0 };
-}
-
-enum sluice_status file_read(const char *path, struct sluice_buffer *buf,
-                             struct sluice_error *error)
-{
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	if (!file)
-		return io_error(error);
-	char block[65536];
-	size_t length;
-	enum sluice_status status = SLUICE_OK;
-	errno = 0;
-	while ((length = fread(block, 1, sizeof(block), file)) > 0)
-		sluice_buffer_append(buf, block, length);
-	if (ferror(file))
-		status = io_error(error);
-	else if (buf->failed)
-		status = sluice_out_of_memory(error);
-	if (file != stdin)
-		fclose(file);
-	return status;
 }
 
 bool text_is_blank(struct sluice_str text)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "sluice/buffer.h"
+#include "file.h"
 
 struct lines {
 	FILE *file;
@@ -29,11 +29,6 @@ void lines_close(struct lines *lines);
 
 /* What errors call this path. */
 const char *file_title(const char *path);
-
-/* Reads all of a file into buf. SLUICE_ERR_IO, _NOMEM, with a message that does not name the file.
- */
-enum sluice_status file_read(const char *path, struct sluice_buffer *buf,
-                             struct sluice_error *error);
 
 /* Whether there is nothing but white space of JSON. */
 bool text_is_blank(struct sluice_str text);

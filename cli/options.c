@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* The groups of options that many verbs take. */
+#include "broker_options.h"
 #include "cli.h"
 
 const struct option common_options[] = {
@@ -14,30 +15,6 @@ const struct option json_options[] = {
 
 const struct option store_options[] = {
 	{ "db", 0, "FILE", "work on this store, without a broker", "@file" },
-	{ 0 },
-};
-
-const struct option connection_options[] = {
-	{ "host", 'h', "HOST", "the broker's host (localhost)", NULL },
-	{ "port", 'p', "PORT", "its port (1883, with TLS 8883)", NULL },
-	{ "unix", 0, "PATH", "connect through this unix socket instead", "@file" },
-	{ "url", 'L', "URL", "mqtt[s]://[username[:password]@]host[:port]", NULL },
-	{ "username", 'u', "NAME", "username", NULL },
-	{ "pw", 'P', "PASSWORD", "password", NULL },
-	{ "id", 'i', "ID", "client id (the broker's choice)", NULL },
-	{ "id-prefix", 'I', "PREFIX", "client id: this and the process id", NULL },
-	{ "keepalive", 'k', "SECONDS", "keepalive (60)", NULL },
-	{ "protocol-version", 'V', "VERSION", "mqttv5 (default) or mqttv311", "mqttv5 mqttv311" },
-	{ "bind", 'A', "ADDRESS", "local address to connect from", NULL },
-	{ "cafile", 0, "FILE", "certificates of authorities to trust; turns TLS on", "@file" },
-	{ "capath", 0, "DIR", "a folder of such certificates", "@dir" },
-	{ "cert", 0, "FILE", "client certificate", "@file" },
-	{ "key", 0, "FILE", "its private key", "@file" },
-	{ "tls-version", 0, "VERSION", "tlsv1.3, tlsv1.2", "tlsv1.3 tlsv1.2" },
-	{ "ciphers", 0, "CIPHERS", "TLS ciphers", NULL },
-	{ "tls-use-os-certs", 0, NULL, "trust the system's authorities; turns TLS on", NULL },
-	{ "insecure", 0, NULL, "do not check that the certificate is the host's", NULL },
-	{ "timeout", 0, "SECONDS", "how long to wait for the broker's answer (10)", NULL },
 	{ 0 },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Reading a command line by tables of options. */
-#ifndef CLI_ARGS_H
-#define CLI_ARGS_H
+#ifndef CLIENT_ARGS_H
+#define CLIENT_ARGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
