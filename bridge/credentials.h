@@ -6,7 +6,7 @@
 #include "sluice/bridge.h"
 
 struct credentials {
-	const struct sluice_bridge_connection *connection; /* its kind and settings; owned */
+	struct sluice_bridge_connection *connection; /* its kind and settings; owned */
 	char *secrets[4]; /* owned, in the order of the kind's table; NULL = not said */
 };
 

@@ -6,6 +6,9 @@
 #ifndef BRIDGE_DELIVERY_H
 #define BRIDGE_DELIVERY_H
 
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sluice/event.h"
@@ -13,17 +16,25 @@
 
 struct target;
 
+struct sending;
+
 struct delivery {
-	struct delivery *next; /* in the list that holds it */
+	struct delivery *next; /* in a list of whoever has it */
 	struct target *target;
 	struct sluice_event
-	        event; /* topic (the original's), payload, MQTT 5 properties; all owned by it */
+	        event;           /* topic (the original's), payload, properties: all owned by it */
 	struct sluice_vars vars; /* for templates: `event`, rule, target's name, id, time */
+	uint32_t attempt;        /* 1 for the first time */
+	void *outlet_data;       /* the outlet's own, while it has it */
+
+	/* Of target.c and delivery.c alone. */
+	struct delivery *all_next, *all_previous; /* of its target */
+	struct sending *sending;                  /* what went to the outlet together */
 	struct sluice_str receipt;
-	uint32_t attempt;     /* 1 for the first time */
-	int64_t lease_ms;     /* how long it may take from its coming on */
-	int64_t extend_at_ms; /* loop's time: then more time is asked for */
-	void *outlet_data;    /* the outlet's own, while it has it */
+	int64_t came_ms, lease_ms, extend_at_ms; /* the loop's time, and a span */
+	bool under_way;                          /* the enricher or outlet has it */
+	char *payload;                           /* owned, when it was replaced */
+	alignas(max_align_t) char bytes[];       /* what all texts point into */
 };
 
 enum outcome {
@@ -51,5 +62,15 @@ struct sluice_str delivery_property(const struct delivery *delivery, const char 
 /* Puts another payload in the place of the event's, as an enrichment does. Takes `payload`, which was
  * allocated with malloc. */
 void delivery_replace_payload(struct delivery *delivery, char *payload, size_t len);
+
+/* --- target.c's --- */
+
+struct link_message;
+
+/* Takes a message of a queue's apart. NULL when it is none, or out of memory: then it comes again with
+ * its lease. */
+struct delivery *delivery_create(struct target *target, const struct link_message *message,
+                                 struct sluice_str receipt, int64_t now_ms);
+void delivery_destroy(struct delivery *delivery);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "plugin.h"
-#include "rfc3339.h"
+#include "sluice/time.h"
 
 void call_data_failed(const struct command_call *call)
 {
@@ -22,7 +22,7 @@ enum sluice_status call_time(const struct command_call *call, const char *name, 
 	char place[64];
 	*time_ms = otherwise;
 	if (!member || sluice_json_integer(member, 0, INT64_MAX, time_ms) ||
-	    (member->type == SLUICE_JSON_STRING && rfc3339_read(member->string, time_ms)))
+	    (member->type == SLUICE_JSON_STRING && sluice_time_read(member->string, time_ms)))
 		return SLUICE_OK;
 	snprintf(place, sizeof place, "$.%s", name);
 	return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, place,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-#include "rfc3339.h"
+#include "sluice/time.h"
 
 /* So many digits, and the number that they say; -1 when there are others. */
 static int64_t digits(struct sluice_str *rest, size_t count)
@@ -87,7 +87,7 @@ static bool read_zone(struct sluice_str *rest, int64_t *ms)
 	return true;
 }
 
-bool rfc3339_read(struct sluice_str text, int64_t *time_ms)
+bool sluice_time_read(struct sluice_str text, int64_t *time_ms)
 {
 	struct sluice_str rest = text;
 	int64_t days, clock_ms, zone_ms;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "rfc3339.h"
+#include "sluice/time.h"
 #include "sluice/transform.h"
 
 static void test_times_are_read(void **state)
@@ -29,7 +29,7 @@ static void test_times_are_read(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		int64_t ms = -5;
-		if (!rfc3339_read(sluice_str(cases[i].text), &ms) || ms != cases[i].ms)
+		if (!sluice_time_read(sluice_str(cases[i].text), &ms) || ms != cases[i].ms)
 			fail_msg("%s: expected %lld, got %lld", cases[i].text,
 			         (long long)cases[i].ms, (long long)ms);
 	}
@@ -65,11 +65,11 @@ static void test_what_is_no_time_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		int64_t ms;
-		if (rfc3339_read(sluice_str(texts[i]), &ms))
+		if (sluice_time_read(sluice_str(texts[i]), &ms))
 			fail_msg("\"%s\" was read", texts[i]);
 	}
 	int64_t ms;
-	assert_false(rfc3339_read((struct sluice_str){ "2026-01-02T03:04:05\0", 20 }, &ms));
+	assert_false(sluice_time_read((struct sluice_str){ "2026-01-02T03:04:05\0", 20 }, &ms));
 }
 
 /* Every day of nine hundred years, as sluice_time_format writes it. */
@@ -79,7 +79,7 @@ static void test_what_is_written_is_read_back(void **state)
 	for (int64_t day = -200000; day < 130000; day++) {
 		char text[SLUICE_TIME_SIZE];
 		int64_t wanted = day * 86400000 + (day & 0x3ffffff), ms;
-		assert_true(rfc3339_read(sluice_str(sluice_time_format(wanted, text)), &ms));
+		assert_true(sluice_time_read(sluice_str(sluice_time_format(wanted, text)), &ms));
 		assert_int_equal(ms, wanted);
 	}
 }
