@@ -10,6 +10,7 @@
 #include "quote.h"
 #include "sluice/members.h"
 #include "sluice/suggest.h"
+#include "sluice/text_template.h"
 #include "sluice/topic.h"
 
 enum {
@@ -115,7 +116,16 @@ static enum sluice_status check_text(const struct sluice_json *node, size_t min,
 
 static enum sluice_status check_template(const struct sluice_json *node, struct sluice_error *error)
 {
-	return check_text(node, 0, TEXT_MAX, error);
+	struct sluice_text_template *template;
+	struct sluice_error why;
+	enum sluice_status status = check_text(node, 0, SLUICE_TRANSFORM_MAX_TEMPLATE, error);
+
+	if (status)
+		return status;
+	status = sluice_text_template_compile(node->string, &template, &why);
+	if (status == SLUICE_OK)
+		sluice_text_template_destroy(template);
+	return told(node, status, &why, error);
 }
 
 static enum sluice_status check_topic(const struct sluice_json *node, struct sluice_error *error)
@@ -337,10 +347,12 @@ static enum sluice_status check_need(const struct sluice_setting_need *need,
 		return sluice_json_error(where, error, SLUICE_ERR_INVALID,
 		                         "the settings must have \"%s\" or \"%s\"%s", first,
 		                         bar + 1, has_first ? ", not both" : "");
-	return sluice_json_error(
-	        where, error, SLUICE_ERR_INVALID, "the settings must have \"%s\"%s%s%s", first,
-	        need->setting ? " when \"" : "", need->setting ? need->setting : "",
-	        need->setting ? "\" is so" : "");
+	if (need->setting)
+		return sluice_json_error(where, error, SLUICE_ERR_INVALID,
+		                         "the settings must have \"%s\" with the %s \"%s\"", first,
+		                         need->setting, need->choice);
+	return sluice_json_error(where, error, SLUICE_ERR_INVALID, "the settings must have \"%s\"",
+	                         first);
 }
 
 enum sluice_status sluice_bridge_read_settings(enum sluice_bridge_role role,
