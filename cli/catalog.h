@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Rules, buses and queues, wherever they are: in a store file (--db), or behind a broker's
+ * Rules, buses, queues, and what the bridge is told, wherever they are: in a store file (--db), or behind a broker's
  * control API. A verb that works on either knows only this.
  *
  * Every function fills *error and returns the exit code that fits when it fails.
@@ -15,7 +15,7 @@
 
 struct catalog;
 
-/* A rule, bus or queue as it is in force. Valid during the callback only. */
+/* A definition as it is in force. Valid during the callback only. */
 struct catalog_row {
 	enum sluice_store_kind kind;
 	struct sluice_str text; /* its JSON */
@@ -46,9 +46,10 @@ struct catalog_ops {
 	enum cli_exit (*remove)(struct catalog *catalog, enum sluice_store_kind kind,
 	                        struct sluice_str name, int64_t if_revision,
 	                        struct sluice_error *error);
-	enum cli_exit (*set_state)(struct catalog *catalog, struct sluice_str name,
-	                           enum sluice_rule_state state, int64_t if_revision,
-	                           int64_t *revision, struct sluice_error *error);
+	enum cli_exit (*set_state)(struct catalog *catalog, enum sluice_store_kind kind,
+	                           struct sluice_str name, enum sluice_rule_state state,
+	                           int64_t if_revision, int64_t *revision,
+	                           struct sluice_error *error);
 	/*
 	 * Puts all of the file, or nothing. replace: what is not in it is
 	 * deleted (the default bus stays). dry_run: nothing is changed, and the result says what
@@ -57,7 +58,7 @@ struct catalog_ops {
 	enum cli_exit (*import)(struct catalog *catalog, const struct rule_file *file, bool replace,
 	                        bool dry_run, struct import_result *result, size_t *bad,
 	                        struct sluice_error *error);
-	/* All queues, then all buses, then all rules. */
+	/* All of a kind, then all of the next, in the order of kinds. */
 	enum cli_exit (*export)(struct catalog *catalog, catalog_row_fn fn, void *arg,
 	                        struct sluice_error *error);
 	void (*close)(struct catalog *catalog);
@@ -77,7 +78,7 @@ enum {
 enum cli_exit catalog_open(const struct cli *cli, unsigned flags, struct catalog **catalog);
 void catalog_close(struct catalog *catalog);
 
-/* What a verb of the nouns rule, bus and queue is about. */
+/* What a verb is about that each kind has. */
 enum sluice_store_kind catalog_kind(const struct cli *cli);
 
 /* What catalog_open chooses from. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Rules, buses and queues behind the control API of a broker. */
+/* Definitions behind the control API of a broker. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,6 +30,10 @@ static const struct {
 	[SLUICE_STORE_QUEUE] = { "putQueue", "getQueue", "listQueues", "deleteQueue" },
 	[SLUICE_STORE_BUS] = { "putBus", "getBus", "listBuses", "deleteBus" },
 	[SLUICE_STORE_RULE] = { "putRule", "getRule", "listRules", "deleteRule" },
+	[SLUICE_STORE_CONNECTION] = { "putConnection", "getConnection", "listConnections",
+	                              "deleteConnection" },
+	[SLUICE_STORE_TARGET] = { "putTarget", "getTarget", "listTargets", "deleteTarget" },
+	[SLUICE_STORE_SOURCE] = { "putSource", "getSource", "listSources", "deleteSource" },
 };
 
 /* Removes the leading "$.member" of a place, which the person at the shell has not written. */
@@ -186,16 +190,23 @@ static enum cli_exit broker_remove(struct catalog *catalog, enum sluice_store_ki
 	return call_change(catalog, commands[kind].remove, &members, if_revision, NULL, error);
 }
 
-static enum cli_exit broker_set_state(struct catalog *catalog, struct sluice_str name,
-                                      enum sluice_rule_state state, int64_t if_revision,
-                                      int64_t *revision, struct sluice_error *error)
+static enum cli_exit broker_set_state(struct catalog *catalog, enum sluice_store_kind kind,
+                                      struct sluice_str name, enum sluice_rule_state state,
+                                      int64_t if_revision, int64_t *revision,
+                                      struct sluice_error *error)
 {
-	static const char *const states[] = { [SLUICE_RULE_ENABLED] = "enableRule",
-		                              [SLUICE_RULE_DISABLED] = "disableRule",
-		                              [SLUICE_RULE_SHADOW] = "shadowRule" };
+	static const char *const states[SLUICE_STORE_KINDS][3] = {
+		[SLUICE_STORE_RULE] = { [SLUICE_RULE_ENABLED] = "enableRule",
+		                        [SLUICE_RULE_DISABLED] = "disableRule",
+		                        [SLUICE_RULE_SHADOW] = "shadowRule" },
+		[SLUICE_STORE_TARGET] = { [SLUICE_RULE_ENABLED] = "enableTarget",
+		                          [SLUICE_RULE_DISABLED] = "disableTarget" },
+		[SLUICE_STORE_SOURCE] = { [SLUICE_RULE_ENABLED] = "enableSource",
+		                          [SLUICE_RULE_DISABLED] = "disableSource" },
+	};
 	struct sluice_buffer members = { 0 };
 	output_member_text(&members, "name", name);
-	return call_change(catalog, states[state], &members, if_revision, revision, error);
+	return call_change(catalog, states[kind][state], &members, if_revision, revision, error);
 }
 
 /* --- import, in parts --- */

@@ -77,12 +77,13 @@ static enum cli_exit store_remove(struct catalog *catalog, enum sluice_store_kin
 	        sluice_store_delete(store_of(catalog), kind, name, if_revision, error));
 }
 
-static enum cli_exit store_set_state(struct catalog *catalog, struct sluice_str name,
-                                     enum sluice_rule_state state, int64_t if_revision,
-                                     int64_t *revision, struct sluice_error *error)
+static enum cli_exit store_set_state(struct catalog *catalog, enum sluice_store_kind kind,
+                                     struct sluice_str name, enum sluice_rule_state state,
+                                     int64_t if_revision, int64_t *revision,
+                                     struct sluice_error *error)
 {
-	return exit_of_store(sluice_store_set_rule_state(store_of(catalog), name, state,
-	                                                 if_revision, revision, error));
+	return exit_of_store(sluice_store_set_state(store_of(catalog), kind, name, state,
+	                                            if_revision, revision, error));
 }
 
 /* --- import --- */

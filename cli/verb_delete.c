@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule delete, sluice bus delete, sluice queue delete */
+/* sluice rule delete, and the like of buses, queues, connections, targets and sources */
 #include "catalog.h"
 #include "queue_numbers.h"
 #include "verbs.h"
@@ -128,4 +128,40 @@ const struct verb verb_queue_delete = {
 	.help = "Messages that are kept are there again when a queue of that name is put. With\n"
 	        "--db nobody knows whether there are any: they are kept.",
 	.exec = exec_queue_delete,
+};
+
+const struct verb verb_connection_delete = {
+	.noun = "connection",
+	.name = "delete",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = delete_options,
+	.summary = "delete a connection, whoever names it",
+	.exec = exec_delete,
+};
+
+const struct verb verb_target_delete = {
+	.noun = "target",
+	.name = "delete",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = delete_options,
+	.summary = "delete a target; its queue stays",
+	.exec = exec_delete,
+};
+
+const struct verb verb_source_delete = {
+	.noun = "source",
+	.name = "delete",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = delete_options,
+	.summary = "delete a source",
+	.exec = exec_delete,
 };

@@ -173,7 +173,8 @@ const struct verb verb_rule_diff = {
 	.options = diff_options,
 	.completes = "@file",
 	.summary = "show what 'rule import' would change",
-	.help = "It prints a line for each rule, bus and queue that would be added, changed or\n"
-	        "removed; the exit status is 1 when there is any, 0 when there is none.",
+	.help = "It prints a line for each rule, bus, queue, connection, target and source that\n"
+	        "would be added, changed or removed; the exit status is 1 when there is any, 0\n"
+	        "when there is none. A secret is not compared.",
 	.exec = exec_diff,
 };

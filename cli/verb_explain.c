@@ -213,7 +213,7 @@ static bool on_row(void *arg, const struct catalog_row *row)
 	struct selection *selection = arg;
 	struct rule_item item = { .line = 0 };
 	struct sluice_error error;
-	if (row->kind == SLUICE_STORE_QUEUE)
+	if (row->kind != SLUICE_STORE_BUS && row->kind != SLUICE_STORE_RULE)
 		return true;
 	enum sluice_status status =
 	        sluice_definition_parse(row->kind, row->text, &item.definition, &error);

@@ -117,9 +117,9 @@ const struct verb verb_rule_export = {
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.completes = "@file",
-	.summary = "print all rules and queues, and the buses that are not as they came",
-	.help = "A rule a line, {\"queue\":{…}} for each queue, and {\"bus\":{…}} for each bus\n"
-	        "but an unchanged default one: what 'rule import' takes. It is one state,\n"
-	        "however long it takes to read.",
+	.summary = "print all that is defined, but the buses that are as they came",
+	.help = "A rule a line, and {\"queue\":{…}} or its like for each queue, bus (but an\n"
+	        "unchanged default one), connection, target and source: what 'rule import'\n"
+	        "takes. Secrets are null. It is one state, however long it takes to read.",
 	.exec = exec_export,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule get, sluice bus get, sluice queue get */
+/* sluice rule get, and the like of buses, queues, connections, targets and sources */
 #include "catalog.h"
 #include "verbs.h"
 
@@ -89,5 +89,40 @@ const struct verb verb_queue_get = {
 	.max_operands = 1,
 	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
 	.summary = "print a queue's definition",
+	.exec = exec_get,
+};
+
+const struct verb verb_connection_get = {
+	.noun = "connection",
+	.name = "get",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "print a connection's definition",
+	.help = "It prints the connection as 'connection put' takes it, with null for each\n"
+	        "secret that is a string.",
+	.exec = exec_get,
+};
+
+const struct verb verb_target_get = {
+	.noun = "target",
+	.name = "get",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "print a target's definition",
+	.exec = exec_get,
+};
+
+const struct verb verb_source_get = {
+	.noun = "source",
+	.name = "get",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "print a source's definition",
 	.exec = exec_get,
 };

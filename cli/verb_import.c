@@ -10,9 +10,12 @@ static void tell_result(const struct cli *cli, const struct import_result *resul
 	const char *comma = "";
 	if (!cli->json && dry_run)
 		printf("nothing done; it would be ");
-	for (int i = SLUICE_STORE_KINDS - 1; i >= 0; i--) {
-		enum sluice_store_kind kind = (enum sluice_store_kind)i;
+	for (int i = 0; i < SLUICE_STORE_KINDS; i++) {
+		enum sluice_store_kind kind = sluice_store_shown(i);
 		uint64_t count = result->counts[kind];
+		/* Who has no bridge is not to read of it each time. */
+		if (!cli->json && count == 0 && kind > SLUICE_STORE_RULE)
+			continue;
 		if (cli->json)
 			printf("%s\"%s\":%" PRIu64, comma[0] ? "," : "{", sluice_store_plural(kind),
 			       count);
@@ -62,7 +65,7 @@ static enum cli_exit exec_import(const struct cli *cli)
 }
 
 static const struct option import_options[] = {
-	{ "replace", 0, NULL, "delete the rules, buses and queues that FILE does not hold", NULL },
+	{ "replace", 0, NULL, "delete whatever FILE does not hold", NULL },
 	{ "dry-run", 0, NULL, "check all, change nothing", NULL },
 	{ 0 },
 };
@@ -78,9 +81,9 @@ const struct verb verb_rule_import = {
 	.completes = "@file",
 	.summary = "put every rule of a file, or none of them",
 	.help = "FILE holds a rule a line, or a JSON array of rules; - is standard input.\n"
-	        "Beside rules it may hold buses and queues, as {\"bus\":{…}} and\n"
-	        "{\"queue\":{…}}: what 'rule export' prints. With --db the store is made when "
-	        "there is none. A faulty rule is\n"
-	        "named by file and line.",
+	        "Beside rules it may hold buses, queues, connections, targets and sources, as\n"
+	        "{\"bus\":{…}} and its like: what 'rule export' prints. A secret that is null\n"
+	        "stays as it is. With --db the store is made when there is none. A faulty rule\n"
+	        "is named by file and line.",
 	.exec = exec_import,
 };

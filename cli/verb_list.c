@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule list, sluice bus list, sluice queue list */
+/* sluice rule list, and the like of buses, queues, connections, targets and sources */
 #include <inttypes.h>
 
 #include "catalog.h"
@@ -70,16 +70,26 @@ static void write_number(struct listing *listing, const char *name, const char *
 		output_plain(&listing->out, number);
 }
 
+/* A string member behind its title, when there is one. */
+static void write_named(struct listing *listing, const char *name, const char *title)
+{
+	struct sluice_str text = member_of(listing, name, "");
+	if (text.len == 0)
+		return;
+	sluice_buffer_printf(&listing->out, "  %s", title);
+	output_safe(&listing->out, text);
+}
+
 static void write_table(struct listing *listing, const struct catalog_row *row)
 {
 	struct sluice_buffer *out = &listing->out;
 	char revision[24];
 	snprintf(revision, sizeof(revision), "%" PRId64, row->revision);
 	write_cell(out, member_of(listing, "name", "?"), 30);
-	if (row->kind == SLUICE_STORE_RULE) {
+	if (row->kind == SLUICE_STORE_RULE)
 		write_cell(out, member_of(listing, "bus", "default"), 12);
+	if (sluice_store_has_state(row->kind))
 		write_cell(out, member_of(listing, "state", "ENABLED"), 8);
-	}
 	sluice_buffer_append_text(out, revision);
 	if (row->kind == SLUICE_STORE_BUS) {
 		write_topics(listing, "topics", "  ");
@@ -90,6 +100,11 @@ static void write_table(struct listing *listing, const struct catalog_row *row)
 		struct sluice_str dead_letter = member_of(listing, "dead_letter", "");
 		sluice_buffer_append_text(out, dead_letter.len ? "  dead " : "");
 		output_safe(out, dead_letter);
+	} else if (row->kind != SLUICE_STORE_RULE) {
+		write_named(listing, "kind", "");
+		write_named(listing, "queue", "queue ");
+		write_named(listing, "topic", "topic ");
+		write_named(listing, "connection", "by ");
 	}
 	if (row->error.data) {
 		sluice_buffer_append_text(out, "  ! ");
@@ -216,5 +231,37 @@ const struct verb verb_queue_list = {
 	.summary = "list queues",
 	.help = "Columns: name, revision, how long a message is a worker's, how often it is\n"
 	        "given out (0: without bound), and where it goes after that.",
+	.exec = exec_list,
+};
+
+const struct verb verb_connection_list = {
+	.noun = "connection",
+	.name = "list",
+	.operands = "",
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "list connections",
+	.help = "Columns: name, revision, kind.",
+	.exec = exec_list,
+};
+
+const struct verb verb_target_list = {
+	.noun = "target",
+	.name = "list",
+	.operands = "",
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "list targets of the bridge",
+	.help = "Columns: name, state, revision, kind, the queue whose events it takes, and its\n"
+	        "connection.",
+	.exec = exec_list,
+};
+
+const struct verb verb_source_list = {
+	.noun = "source",
+	.name = "list",
+	.operands = "",
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.summary = "list sources of the bridge",
+	.help = "Columns: name, state, revision, kind, the topic that records go to, and its\n"
+	        "connection.",
 	.exec = exec_list,
 };

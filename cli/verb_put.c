@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule put, sluice bus put, sluice queue put */
+/* sluice rule put, and the like of buses, queues, connections, targets and sources */
 #include <inttypes.h>
 
 #include "catalog.h"
@@ -26,6 +26,8 @@ static void warn_of_queues(struct catalog *catalog, const struct sluice_definiti
 {
 	if (definition->kind == SLUICE_STORE_QUEUE)
 		warn_of_queue(catalog, definition->queue->dead_letter);
+	if (definition->kind == SLUICE_STORE_TARGET)
+		warn_of_queue(catalog, definition->target->queue);
 	if (definition->kind != SLUICE_STORE_RULE)
 		return;
 	const struct sluice_rule *rule = definition->rule;
@@ -145,5 +147,50 @@ const struct verb verb_queue_put = {
 	.summary = "add a queue, or replace the one of that name",
 	.help = "FILE holds one queue as JSON; - is standard input. Messages that are in the\n"
 	        "queue stay there.",
+	.exec = exec_put,
+};
+
+const struct verb verb_connection_put = {
+	.noun = "connection",
+	.name = "put",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = put_options,
+	.completes = "@file",
+	.summary = "add a connection (credentials), or replace the one of that name",
+	.help = "FILE holds one connection as JSON; - is standard input. A secret that is null\n"
+	        "stays what it is; none is ever shown again.",
+	.exec = exec_put,
+};
+
+const struct verb verb_target_put = {
+	.noun = "target",
+	.name = "put",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = put_options,
+	.completes = "@file",
+	.summary = "add a target of the bridge, or replace the one of that name",
+	.help = "FILE holds one target as JSON; - is standard input. A rule reaches it by its\n"
+	        "queue. A bridge that runs follows within a second or so.",
+	.exec = exec_put,
+};
+
+const struct verb verb_source_put = {
+	.noun = "source",
+	.name = "put",
+	.operands = "FILE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = put_options,
+	.completes = "@file",
+	.summary = "add a source of the bridge, or replace the one of that name",
+	.help = "FILE holds one source as JSON; - is standard input. A bridge that runs follows\n"
+	        "within a second or so.",
 	.exec = exec_put,
 };

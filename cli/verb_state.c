@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* sluice rule enable, disable, shadow */
+/* sluice rule enable, disable, shadow; the like of targets and sources */
 #include <inttypes.h>
 
 #include "catalog.h"
@@ -17,7 +17,8 @@ static enum cli_exit set_state(const struct cli *cli, enum sluice_rule_state sta
 	enum cli_exit code = catalog_open(cli, CATALOG_CHANGE, &catalog);
 	if (code != CLI_OK)
 		return code;
-	code = catalog->ops->set_state(catalog, name, state, if_revision, &revision, &error);
+	code = catalog->ops->set_state(catalog, catalog_kind(cli), name, state, if_revision,
+	                               &revision, &error);
 	if (code != CLI_OK) {
 		fail(cli, code, NULL, &error);
 	} else if (cli->json) {
@@ -91,4 +92,52 @@ const struct verb verb_rule_shadow = {
 	.options = state_options,
 	.summary = "let a rule match and count, but not deliver",
 	.exec = exec_shadow,
+};
+
+const struct verb verb_target_enable = {
+	.noun = "target",
+	.name = "enable",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = state_options,
+	.summary = "let a target take from its queue",
+	.exec = exec_enable,
+};
+
+const struct verb verb_target_disable = {
+	.noun = "target",
+	.name = "disable",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = state_options,
+	.summary = "keep a target, but let its queue fill",
+	.exec = exec_disable,
+};
+
+const struct verb verb_source_enable = {
+	.noun = "source",
+	.name = "enable",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = state_options,
+	.summary = "let a source publish",
+	.exec = exec_enable,
+};
+
+const struct verb verb_source_disable = {
+	.noun = "source",
+	.name = "disable",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.flags = VERB_BROKER | VERB_STORE | VERB_JSON,
+	.options = state_options,
+	.summary = "keep a source, but let it wait",
+	.exec = exec_disable,
 };

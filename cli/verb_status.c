@@ -131,10 +131,10 @@ static enum cli_exit store_status(const struct cli *cli, const char *path)
 	}
 	if (status != SLUICE_OK)
 		return fail(cli, status == SLUICE_ERR_NOMEM ? CLI_SYSTEM : CLI_STORE, NULL, &error);
-	for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0; kind--)
+	for (int i = 0; i < SLUICE_STORE_KINDS; i++)
 		printf(cli->json ? "%s\"%s\":%" PRIu64 "," : "%.0s%s %" PRIu64 "\n",
-		       kind == SLUICE_STORE_RULE ? "{" : "",
-		       sluice_store_plural((enum sluice_store_kind)kind), stats.counts[kind]);
+		       i == 0 ? "{" : "", sluice_store_plural(sluice_store_shown(i)),
+		       stats.counts[sluice_store_shown(i)]);
 	printf(cli->json ? "\"rule_errors\":%" PRIu64 ",\"revision\":%" PRId64
 	                   ",\"schema_version\":%d,\"bytes\":%" PRIu64 "}\n"
 	                 : "rule_errors %" PRIu64 "\nrevision %" PRId64

@@ -417,6 +417,17 @@ static void defined_gone(struct registry *registry, enum sluice_store_kind kind,
 	emit_defined(sink, message, defined, NULL);
 }
 
+/* --- the bridge's --- */
+
+static void bridged_changed(struct registry *registry, enum sluice_store_kind kind,
+                            const struct sluice_store_row *row, const struct registry_sink *sink)
+{
+	struct sluice_error error;
+	bool good = bridged_change(&registry->bridged, kind, row, &error);
+	if (row->text.data)
+		sink->report(sink->arg, kind, row->name, row->revision, good ? NULL : &error);
+}
+
 /* --- all --- */
 
 bool registry_init(struct registry *registry)
@@ -447,6 +458,7 @@ void registry_finish(struct registry *registry)
 			free_defined(defined);
 		}
 	}
+	bridged_finish(&registry->bridged);
 	free(registry->rules);
 	*registry = (struct registry){ 0 };
 }
@@ -455,7 +467,9 @@ void registry_change(struct registry *registry, enum sluice_store_kind kind,
                      const struct sluice_store_row *row, const struct registry_sink *sink)
 {
 	bool gone = row->text.data == NULL;
-	if (kind != SLUICE_STORE_RULE && gone)
+	if (bridged_is(kind))
+		bridged_changed(registry, kind, row, sink);
+	else if (kind != SLUICE_STORE_RULE && gone)
 		defined_gone(registry, kind, row, sink);
 	else if (kind != SLUICE_STORE_RULE)
 		defined_changed(registry, kind, row, sink);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "bridged.h"
 #include "sluice_store/store.h"
 #include "threads.h"
 
@@ -17,7 +18,8 @@ struct registry {
 	struct defined *defined[SLUICE_STORE_KINDS]; /* buses and queues */
 	size_t defined_counts[SLUICE_STORE_KINDS];   /* those in force */
 	size_t in_force;                             /* rules */
-	size_t faults; /* of all kinds, whose row, as it stands, is not in force */
+	struct bridged bridged;
+	size_t faults; /* of these, not of `bridged`: whose row, as it stands, is not in force */
 };
 
 /* Sends a change to the broker's thread; takes the message. */

@@ -100,7 +100,8 @@ static void note_state(struct store_thread *thread, enum sluice_status status,
 	counter_set(&metrics->rules, thread->registry.in_force);
 	counter_set(&metrics->buses, thread->registry.defined_counts[SLUICE_STORE_BUS]);
 	counter_set(&metrics->queues, thread->registry.defined_counts[SLUICE_STORE_QUEUE]);
-	counter_set(&metrics->rule_errors, thread->registry.faults);
+	counter_set(&metrics->rule_errors,
+	            thread->registry.faults + thread->registry.bridged.faults);
 	bool starting = !thread->running && !thread->plugin->options.continue_on_bad_store;
 	if (status == before || starting)
 		return;

@@ -108,12 +108,16 @@ void data_row(struct sluice_buffer *data, enum sluice_store_kind kind,
 extern const struct command command_put_rule, command_get_rule, command_list_rules,
         command_delete_rule, command_enable_rule, command_disable_rule, command_shadow_rule,
         command_put_bus, command_get_bus, command_list_buses, command_delete_bus, command_put_queue,
-        command_get_queue, command_list_queues, command_delete_queue, command_test_pattern,
-        command_explain, command_tap, command_untap, command_import_begin, command_import_part,
-        command_import_commit, command_import_abort, command_export_begin, command_export_part,
-        command_get_status, command_purge_queue, command_redrive_queue, command_get_queue_status,
-        command_peek_queue, command_list_archives, command_search_archive, command_read_stream,
-        command_test_rule_against_archive, command_start_replay, command_list_replays,
-        command_pause_replay, command_resume_replay, command_cancel_replay;
+        command_get_queue, command_list_queues, command_delete_queue, command_put_connection,
+        command_get_connection, command_list_connections, command_delete_connection,
+        command_put_target, command_get_target, command_list_targets, command_delete_target,
+        command_enable_target, command_disable_target, command_put_source, command_get_source,
+        command_list_sources, command_delete_source, command_enable_source, command_disable_source,
+        command_test_pattern, command_explain, command_tap, command_untap, command_import_begin,
+        command_import_part, command_import_commit, command_import_abort, command_export_begin,
+        command_export_part, command_get_status, command_purge_queue, command_redrive_queue,
+        command_get_queue_status, command_peek_queue, command_list_archives, command_search_archive,
+        command_read_stream, command_test_rule_against_archive, command_start_replay,
+        command_list_replays, command_pause_replay, command_resume_replay, command_cancel_replay;
 
 #endif

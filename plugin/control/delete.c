@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* deleteRule, deleteBus, deleteQueue */
+/* deleteRule, deleteBus, deleteQueue, deleteConnection, deleteTarget, deleteSource */
 #include "command.h"
 
 static enum sluice_status run(struct command_call *call, struct sluice_error *error)
@@ -30,5 +30,9 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 const struct command command_delete_rule = DELETE("deleteRule", SLUICE_STORE_RULE);
 const struct command command_delete_bus = DELETE("deleteBus", SLUICE_STORE_BUS);
 const struct command command_delete_queue = DELETE("deleteQueue", SLUICE_STORE_QUEUE);
+const struct command command_delete_connection =
+        DELETE("deleteConnection", SLUICE_STORE_CONNECTION);
+const struct command command_delete_target = DELETE("deleteTarget", SLUICE_STORE_TARGET);
+const struct command command_delete_source = DELETE("deleteSource", SLUICE_STORE_SOURCE);
 
 #undef DELETE

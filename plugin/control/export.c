@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* exportBegin, exportPart: one snapshot of all queues, buses and rules. */
+/* exportBegin, exportPart: one snapshot of all that the store holds. */
 #include <inttypes.h>
 #include <stdlib.h>
 

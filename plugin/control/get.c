@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* getRule, getBus, getQueue */
+/* getRule, getBus, getQueue, getConnection, getTarget, getSource */
 #include "command.h"
 #include "numbers.h"
 
@@ -57,5 +57,8 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 const struct command command_get_rule = GET("getRule", SLUICE_STORE_RULE);
 const struct command command_get_bus = GET("getBus", SLUICE_STORE_BUS);
 const struct command command_get_queue = GET("getQueue", SLUICE_STORE_QUEUE);
+const struct command command_get_connection = GET("getConnection", SLUICE_STORE_CONNECTION);
+const struct command command_get_target = GET("getTarget", SLUICE_STORE_TARGET);
+const struct command command_get_source = GET("getSource", SLUICE_STORE_SOURCE);
 
 #undef GET

@@ -26,9 +26,10 @@ static void write_store(struct command_call *call)
 	} else if (sluice_store_stats(thread->store, &stats, &error) != SLUICE_OK) {
 		data_string(data, "error", sluice_str(error.message));
 	} else {
-		for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0; kind--)
-			data_integer(data, sluice_store_plural((enum sluice_store_kind)kind),
-			             (int64_t)stats.counts[kind]);
+		for (int i = 0; i < SLUICE_STORE_KINDS; i++) {
+			enum sluice_store_kind kind = sluice_store_shown(i);
+			data_integer(data, sluice_store_plural(kind), (int64_t)stats.counts[kind]);
+		}
 		data_integer(data, "errors", (int64_t)stats.errors);
 		data_integer(data, "revision", stats.revision);
 		data_integer(data, "schema_version", stats.schema_version);

@@ -80,9 +80,11 @@ static enum sluice_status add_part(struct session *session,
 /* How many of each kind there are, by the names of their lists. */
 static void write_counts(struct command_call *call, const struct session *session)
 {
-	for (int kind = SLUICE_STORE_KINDS - 1; kind >= 0; kind--)
-		data_integer(call->data, sluice_store_plural((enum sluice_store_kind)kind),
+	for (int i = 0; i < SLUICE_STORE_KINDS; i++) {
+		enum sluice_store_kind kind = sluice_store_shown(i);
+		data_integer(call->data, sluice_store_plural(kind),
 		             (int64_t)session->of[kind].count);
+	}
 }
 
 static enum sluice_status run_part(struct command_call *call, struct sluice_error *error)
@@ -266,7 +268,10 @@ const struct command command_import_part = {
 	.members = { { "import", MEMBER_STRING, true, 0, 0 },
 	             { "rules", MEMBER_ARRAY, false, 0, 0 },
 	             { "buses", MEMBER_ARRAY, false, 0, 0 },
-	             { "queues", MEMBER_ARRAY, false, 0, 0 } },
+	             { "queues", MEMBER_ARRAY, false, 0, 0 },
+	             { "connections", MEMBER_ARRAY, false, 0, 0 },
+	             { "targets", MEMBER_ARRAY, false, 0, 0 },
+	             { "sources", MEMBER_ARRAY, false, 0, 0 } },
 };
 
 const struct command command_import_commit = {

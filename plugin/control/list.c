@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* listRules, listBuses, listQueues */
+/* listRules, listBuses, listQueues, and the bridge's */
 #include "command.h"
 #include "numbers.h"
 #include "request.h"
@@ -56,7 +56,7 @@ static bool write_row(void *arg, const struct sluice_store_row *row)
 	return true;
 }
 
-/* A bus's or queue's row is whole, and few stand there: without `limit` a page ends by size alone. */
+/* The row of any but a rule is whole, and few stand there: without `limit` a page ends by size alone. */
 static enum sluice_status run(struct command_call *call, struct sluice_error *error)
 {
 	struct sluice_store *store;
@@ -120,5 +120,8 @@ const struct command command_list_rules = {
 
 const struct command command_list_buses = LIST("listBuses", SLUICE_STORE_BUS);
 const struct command command_list_queues = LIST("listQueues", SLUICE_STORE_QUEUE);
+const struct command command_list_connections = LIST("listConnections", SLUICE_STORE_CONNECTION);
+const struct command command_list_targets = LIST("listTargets", SLUICE_STORE_TARGET);
+const struct command command_list_sources = LIST("listSources", SLUICE_STORE_SOURCE);
 
 #undef LIST

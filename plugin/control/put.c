@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* putRule, putBus, putQueue */
+/* putRule, putBus, putQueue, putConnection, putTarget, putSource */
 #include "command.h"
 
 static enum sluice_status run(struct command_call *call, struct sluice_error *error)
@@ -39,5 +39,9 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 const struct command command_put_rule = PUT("putRule", SLUICE_STORE_RULE, "rule");
 const struct command command_put_bus = PUT("putBus", SLUICE_STORE_BUS, "bus");
 const struct command command_put_queue = PUT("putQueue", SLUICE_STORE_QUEUE, "queue");
+const struct command command_put_connection =
+        PUT("putConnection", SLUICE_STORE_CONNECTION, "connection");
+const struct command command_put_target = PUT("putTarget", SLUICE_STORE_TARGET, "target");
+const struct command command_put_source = PUT("putSource", SLUICE_STORE_SOURCE, "source");
 
 #undef PUT

@@ -25,11 +25,11 @@ enum store_sql {
 	SQL_USER_VERSION,
 	SQL_LAST_REVISION,
 	SQL_RULE_TARGETS,
-	SQL_RULE_STATE,
 	SQL_TARGETS_DELETE,
 	SQL_TARGET_INSERT,
 	SQL_BUS_HAS_RULES,
 	SQL_TOMBSTONES_SINCE,
+	SQL_SHARED_QUEUE,
 	SQL_ERROR_DELETE,
 	SQL_COUNT
 };
@@ -53,6 +53,7 @@ struct sluice_store {
 	sqlite3_stmt *noun_statements[SLUICE_STORE_KINDS][NOUN_SQL_COUNT];
 	bool in_transaction; /* between sluice_store_begin and _commit */
 	bool doomed;         /* a change within it was left half done: it can't be committed */
+	bool put_target;     /* targets were put: no two may take from one queue at the commit */
 	int64_t changes;     /* sqlite3_total_changes64 when the change began */
 
 	/* The last attempt to open the file anew, if it failed: not repeated at once for the same
@@ -176,6 +177,18 @@ enum sluice_status store_put_values(struct sluice_store *store, const struct sto
 /* Deletes the row of that name, if there is one. Returns an SQLite code. */
 int store_delete_row(struct sluice_store *store, enum sluice_store_kind kind,
                      struct sluice_str name);
+
+/* --- secrets.c --- */
+
+/*
+ * Puts what the store has in the place of the secrets that are null, in a connection that is about
+ * to be put: *merged holds the new text of the value, and must outlive the put. SLUICE_ERR_INVALID
+ * when there is none to keep.
+ */
+enum sluice_status store_keep_secrets(struct sluice_store *store, struct store_values *values,
+                                      struct sluice_buffer *merged, struct sluice_error *error);
+/* Appends a column of secrets as it may be shown. */
+void store_show_secrets(struct sluice_buffer *buf, struct sluice_str text);
 
 /* --- revision.c --- */
 

@@ -44,13 +44,47 @@ static const struct store_column rule_columns[] = {
 	{ "missed", "missed", STORE_TEXT, true },
 };
 
+static const struct store_column connection_columns[] = {
+	{ "name", "name", STORE_TEXT, false },
+	{ "description", "description", STORE_TEXT, true },
+	{ "kind", "kind", STORE_TEXT, false },
+	{ "settings", "settings", STORE_JSON, false },
+	{ "secrets", "secrets", STORE_SECRETS, false },
+};
+
+static const struct store_column target_columns[] = {
+	{ "name", "name", STORE_TEXT, false },
+	{ "description", "description", STORE_TEXT, true },
+	{ "state", "state", STORE_TEXT, false },
+	{ "queue", "queue", STORE_TEXT, true },
+	{ "kind", "kind", STORE_TEXT, false },
+	{ "connection", "connection", STORE_TEXT, true },
+	{ "settings", "settings", STORE_JSON, false },
+	{ "enrichment", "enrichment", STORE_JSON, true },
+	{ "delivery", "delivery", STORE_JSON, true },
+};
+
+static const struct store_column source_columns[] = {
+	{ "name", "name", STORE_TEXT, false },
+	{ "description", "description", STORE_TEXT, true },
+	{ "state", "state", STORE_TEXT, false },
+	{ "kind", "kind", STORE_TEXT, false },
+	{ "connection", "connection", STORE_TEXT, true },
+	{ "topic", "topic", STORE_TEXT, false },
+	{ "settings", "settings", STORE_JSON, false },
+};
+
 #define COLUMNS(list) (list), sizeof(list) / sizeof((list)[0])
 
 const struct store_noun store_nouns[SLUICE_STORE_KINDS] = {
-	[SLUICE_STORE_QUEUE] = { COLUMNS(queue_columns), "name" },
-	[SLUICE_STORE_BUS] = { COLUMNS(bus_columns), "name" },
+	[SLUICE_STORE_QUEUE] = { COLUMNS(queue_columns), "queues", "name" },
+	[SLUICE_STORE_BUS] = { COLUMNS(bus_columns), "buses", "name" },
 	/* There may be many: in the order of an index, which is that of changes. */
-	[SLUICE_STORE_RULE] = { COLUMNS(rule_columns), "revision" },
+	[SLUICE_STORE_RULE] = { COLUMNS(rule_columns), "rules", "revision" },
+	[SLUICE_STORE_CONNECTION] = { COLUMNS(connection_columns), "connections", "name" },
+	/* The table "targets" is of rules' targets. */
+	[SLUICE_STORE_TARGET] = { COLUMNS(target_columns), "bridge_targets", "name" },
+	[SLUICE_STORE_SOURCE] = { COLUMNS(source_columns), "bridge_sources", "name" },
 };
 
 #undef COLUMNS
@@ -66,13 +100,13 @@ static void append_row(sqlite3_str *sql, enum sluice_store_kind kind)
 	sqlite3_str_appendf(sql,
 	                    "n.revision, e.revision, e.place, e.message FROM %s n"
 	                    " LEFT JOIN rule_errors e ON e.kind = %Q AND e.name = n.name ",
-	                    sluice_store_plural(kind), sluice_store_noun(kind));
+	                    noun->table, sluice_store_noun(kind));
 }
 
 static void append_upsert(sqlite3_str *sql, enum sluice_store_kind kind)
 {
 	const struct store_noun *noun = &store_nouns[kind];
-	sqlite3_str_appendf(sql, "INSERT INTO %s (", sluice_store_plural(kind));
+	sqlite3_str_appendf(sql, "INSERT INTO %s (", noun->table);
 	for (size_t i = 0; i < noun->count; i++)
 		sqlite3_str_appendf(sql, "%s%s", i ? ", " : "", noun->columns[i].name);
 	sqlite3_str_appendall(sql, ") VALUES (");
@@ -96,12 +130,12 @@ static void append_error_put(sqlite3_str *sql, enum sluice_store_kind kind)
 	                    " time = strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now')"
 	                    " WHERE (revision, code, place, message) IS NOT"
 	                    " (excluded.revision, excluded.code, excluded.place, excluded.message)",
-	                    sluice_store_noun(kind), sluice_store_plural(kind));
+	                    sluice_store_noun(kind), store_nouns[kind].table);
 }
 
 char *store_noun_sql(enum sluice_store_kind kind, enum store_noun_sql which)
 {
-	const char *noun = sluice_store_noun(kind), *table = sluice_store_plural(kind);
+	const char *noun = sluice_store_noun(kind), *table = store_nouns[kind].table;
 	sqlite3_str *sql = sqlite3_str_new(NULL);
 	switch (which) {
 	case NOUN_GET:
@@ -148,6 +182,9 @@ char *store_noun_sql(enum sluice_store_kind kind, enum store_noun_sql which)
 		                    " WHERE e.kind = %Q",
 		                    table, noun);
 		break;
+	case NOUN_STATE:
+		sqlite3_str_appendf(sql, "UPDATE %s SET state = ?2 WHERE name = ?1", table);
+		break;
 	case NOUN_SQL_COUNT:
 		break;
 	}
@@ -169,7 +206,7 @@ void store_values_of_json(struct store_values *values, const struct sluice_json 
 			value->integer = member->type == SLUICE_JSON_TRUE;
 		else
 			sluice_json_integer(member, INT64_MIN, INT64_MAX, &value->integer);
-		value->text = noun->columns[i].type == STORE_JSON ? member->raw : member->string;
+		value->text = noun->columns[i].type == STORE_TEXT ? member->string : member->raw;
 	}
 }
 
@@ -213,6 +250,7 @@ bool store_values_same(const struct store_values *values, sqlite3_stmt *stmt)
 			same = value->integer == sqlite3_column_int64(stmt, (int)i);
 			break;
 		case STORE_JSON:
+		case STORE_SECRETS:
 			same = store_same_json(value->text, stored);
 			break;
 		}
@@ -239,6 +277,7 @@ int store_values_bind(const struct store_values *values, sqlite3_stmt *stmt)
 			rc = sqlite3_bind_int64(stmt, index, value->integer);
 			break;
 		case STORE_JSON:
+		case STORE_SECRETS:
 			rc = store_bind(stmt, index, value->text);
 			break;
 		}

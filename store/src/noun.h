@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * The tables of queues, buses and rules, as tables: which columns each has, and which member of the
+ * The tables of queues, buses, rules and their like, as tables: which columns each has, and which member of the
  * JSON each column is. All that is done with a row alike is done from here: a new column is a line
  * in noun.c and in a migration.
  */
@@ -18,6 +18,7 @@ enum store_type {
 	STORE_INTEGER, /* a whole number */
 	STORE_BOOL,    /* 0 or 1 */
 	STORE_JSON,    /* any JSON, as text; NULL = absent */
+	STORE_SECRETS, /* the same, an object of secrets */
 };
 
 struct store_column {
@@ -32,6 +33,7 @@ enum { STORE_COLUMNS_MAX = 16 };
 struct store_noun {
 	const struct store_column *columns; /* the first is the name */
 	size_t count;
+	const char *table;
 	const char *order; /* the column in whose order all are read */
 };
 
@@ -49,6 +51,7 @@ enum store_noun_sql {
 	NOUN_SUM,
 	NOUN_ERROR_PUT,
 	NOUN_ERROR_COUNT,
+	NOUN_STATE,
 	NOUN_SQL_COUNT
 };
 

@@ -310,6 +310,26 @@ static void tell(struct sluice_store *store, const struct changes *changes,
 	}
 }
 
+/* Each kind's changed ones when all that they name is known, its gone ones while it still is. */
+static void tell_all(struct sluice_store *store, const struct changes *changes,
+                     sluice_store_change_fn fn, void *arg)
+{
+	static const struct {
+		enum sluice_store_kind kind;
+		enum outcome outcome;
+	} order[] = {
+		{ SLUICE_STORE_SOURCE, GONE },        { SLUICE_STORE_TARGET, GONE },
+		{ SLUICE_STORE_QUEUE, CHANGED },      { SLUICE_STORE_BUS, CHANGED },
+		{ SLUICE_STORE_RULE, GONE },          { SLUICE_STORE_RULE, CHANGED },
+		{ SLUICE_STORE_CONNECTION, CHANGED }, { SLUICE_STORE_TARGET, CHANGED },
+		{ SLUICE_STORE_SOURCE, CHANGED },     { SLUICE_STORE_CONNECTION, GONE },
+		{ SLUICE_STORE_BUS, GONE },           { SLUICE_STORE_QUEUE, GONE },
+	};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		tell(store, changes, order[i].kind, order[i].outcome, fn, arg);
+}
+
 /* Rows whose text is the same: the caller has them, but a fault noted for the old revision is noted
  * for the new one. */
 static void revise(struct sluice_store *store, const struct changes *changes)
@@ -367,12 +387,7 @@ static enum sluice_status poll_changes(struct sluice_store *store, struct snapsh
 		status = store_error(store, SLUICE_ERR_NOMEM, error, "out of memory");
 	if (status == SLUICE_OK) {
 		revise(store, &changes);
-		tell(store, &changes, SLUICE_STORE_QUEUE, CHANGED, fn, arg);
-		tell(store, &changes, SLUICE_STORE_BUS, CHANGED, fn, arg);
-		tell(store, &changes, SLUICE_STORE_RULE, GONE, fn, arg);
-		tell(store, &changes, SLUICE_STORE_RULE, CHANGED, fn, arg);
-		tell(store, &changes, SLUICE_STORE_BUS, GONE, fn, arg);
-		tell(store, &changes, SLUICE_STORE_QUEUE, GONE, fn, arg);
+		tell_all(store, &changes, fn, arg);
 		changes.count = 0; /* the entries are the table's now */
 		store->polled = true;
 		store->compare = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Changing queues, buses, and rules with their targets: put, set a state, delete. */
+/* Changing definitions, and rules with their targets: put, set a state, delete. */
 #include <stdlib.h>
 
 #include "internal.h"
@@ -166,10 +166,13 @@ enum sluice_status sluice_store_put(struct sluice_store *store, struct sluice_de
 {
 	struct store_values values = { .kind = definition.kind };
 	struct store_target *targets = NULL;
-	struct sluice_buffer text = { 0 };
+	struct sluice_buffer text = { 0 }, secrets = { 0 };
 	struct sluice_json_doc *doc = NULL;
 	enum sluice_status status = SLUICE_ERR_NOMEM;
-	sluice_definition_write(&definition, &text);
+	if (definition.kind == SLUICE_STORE_CONNECTION)
+		sluice_bridge_connection_write(definition.connection, true, &text);
+	else
+		sluice_definition_write(&definition, &text);
 	if (!text.failed)
 		status = sluice_json_parse(sluice_buffer_str(&text), 0, SIZE_MAX, &doc, NULL);
 	if (status == SLUICE_OK) {
@@ -182,41 +185,52 @@ enum sluice_status sluice_store_put(struct sluice_store *store, struct sluice_de
 	else
 		status = store_write_begin(store, error);
 	if (status == SLUICE_OK) {
-		status = store_put_values(store, &values, if_revision, revision, error);
+		if (definition.kind == SLUICE_STORE_CONNECTION)
+			status = store_keep_secrets(store, &values, &secrets, error);
+		if (status == SLUICE_OK)
+			status = store_put_values(store, &values, if_revision, revision, error);
+		store->put_target = store->put_target || definition.kind == SLUICE_STORE_TARGET;
 		status = store_write_end(store, status, error);
 	}
 	free(targets);
 	sluice_json_destroy(doc);
 	sluice_buffer_finish(&text);
+	sluice_buffer_finish(&secrets);
 	return status;
 }
 
-static int update_state(struct sluice_store *store, struct sluice_str name,
-                        enum sluice_rule_state state, int64_t *revision)
+static int update_state(struct sluice_store *store, enum sluice_store_kind kind,
+                        struct sluice_str name, enum sluice_rule_state state, int64_t *revision)
 {
 	int rc;
-	sqlite3_stmt *stmt = store_prepare(store, SQL_RULE_STATE, &rc);
+	sqlite3_stmt *stmt = store_prepare_noun(store, kind, NOUN_STATE, &rc);
 	if (!stmt)
 		return rc;
 	store_bind(stmt, 1, name);
 	store_bind(stmt, 2, sluice_str(sluice_rule_state_name(state)));
 	rc = store_finish(stmt);
 	if (rc == SQLITE_OK && revision)
-		rc = store_revision(store, SLUICE_STORE_RULE, name, revision);
+		rc = store_revision(store, kind, name, revision);
 	return rc;
 }
 
-enum sluice_status sluice_store_set_rule_state(struct sluice_store *store, struct sluice_str name,
-                                               enum sluice_rule_state state, int64_t if_revision,
-                                               int64_t *revision, struct sluice_error *error)
+enum sluice_status sluice_store_set_state(struct sluice_store *store, enum sluice_store_kind kind,
+                                          struct sluice_str name, enum sluice_rule_state state,
+                                          int64_t if_revision, int64_t *revision,
+                                          struct sluice_error *error)
 {
+	char doing[32];
+	if (!sluice_store_has_state(kind) ||
+	    (state == SLUICE_RULE_SHADOW && kind != SLUICE_STORE_RULE))
+		return store_error(store, SLUICE_ERR_INVALID, error, "a %s can't be %s",
+		                   sluice_store_noun(kind), sluice_rule_state_name(state));
 	enum sluice_status status = store_write_begin(store, error);
 	if (status != SLUICE_OK)
 		return status;
-	status = store_look_up(store, SLUICE_STORE_RULE, name, if_revision, error);
+	status = store_look_up(store, kind, name, if_revision, error);
 	if (status == SLUICE_OK)
-		status = store_fault(store, update_state(store, name, state, revision),
-		                     "the rule's state can't be changed", error);
+		status = store_fault(store, update_state(store, kind, name, state, revision),
+		                     store_doing(doing, kind, "changed"), error);
 	return store_write_end(store, status, error);
 }
 

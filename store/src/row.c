@@ -89,7 +89,7 @@ static int finish(struct store_scratch *scratch, int64_t revision, struct sluice
 }
 
 static void write_column(struct sluice_buffer *text, const struct store_column *column,
-                         sqlite3_stmt *stmt, int at)
+                         sqlite3_stmt *stmt, int at, bool secrets)
 {
 	struct sluice_str value = store_column(stmt, at);
 	int64_t number = sqlite3_column_int64(stmt, at);
@@ -107,10 +107,14 @@ static void write_column(struct sluice_buffer *text, const struct store_column *
 			                     number != 0 ? "true" : "false");
 		break;
 	case STORE_JSON:
+	case STORE_SECRETS:
 		if (!value.data)
 			break;
 		sluice_buffer_printf(text, ",\"%s\":", column->member);
-		write_json(text, value);
+		if (column->type == STORE_SECRETS && !secrets)
+			store_show_secrets(text, value);
+		else
+			write_json(text, value);
 		break;
 	}
 }
@@ -144,7 +148,8 @@ int store_row(struct sluice_store *store, enum sluice_store_kind kind, sqlite3_s
 	reset(scratch);
 	write_name(scratch, store_column(stmt, 0));
 	for (size_t i = 1; i < noun->count; i++)
-		write_column(text, &noun->columns[i], stmt, (int)i);
+		write_column(text, &noun->columns[i], stmt, (int)i,
+		             store->flags & SLUICE_STORE_SECRETS);
 	write_error(stmt, revision, scratch, row);
 	if (kind == SLUICE_STORE_RULE)
 		rc = write_targets(store, store_column(stmt, 0), text);

@@ -17,12 +17,14 @@ static const char *const texts[SQL_COUNT] = {
 	[SQL_LAST_REVISION] = "SELECT last FROM revision_counter",
 	[SQL_RULE_TARGETS] = "SELECT id, definition FROM targets WHERE rule = ?1"
 	                     " ORDER BY position, id",
-	[SQL_RULE_STATE] = "UPDATE rules SET state = ?2 WHERE name = ?1",
 	[SQL_TARGETS_DELETE] = "DELETE FROM targets WHERE rule = ?1",
 	[SQL_TARGET_INSERT] = "INSERT INTO targets (rule, id, position, definition)"
 	                      " VALUES (?1, ?2, ?3, ?4)",
 	[SQL_BUS_HAS_RULES] = "SELECT 1 FROM rules WHERE bus = ?1 LIMIT 1",
 	[SQL_TOMBSTONES_SINCE] = "SELECT kind, name FROM tombstones WHERE revision > ?1",
+	[SQL_SHARED_QUEUE] = "SELECT CASE queue WHEN '' THEN name ELSE queue END AS taken,"
+	                     " min(name), max(name) FROM bridge_targets"
+	                     " GROUP BY taken HAVING count(*) > 1 LIMIT 1",
 	[SQL_ERROR_DELETE] = "DELETE FROM rule_errors WHERE kind = ?1 AND name = ?2"
 	                     " AND revision <= ?3",
 };
@@ -224,6 +226,29 @@ enum sluice_status store_write_begin(struct sluice_store *store, struct sluice_e
 	return store_fault(store, store_run(store, SQL_BEGIN_IMMEDIATE), "begin", error);
 }
 
+/* Two targets on one queue would each get a part of its events. Seen at the commit, so that an
+ * import may hand a queue from one to the other. */
+static enum sluice_status check_targets(struct sluice_store *store, struct sluice_error *error)
+{
+	int rc;
+	enum sluice_status status = SLUICE_OK;
+	sqlite3_stmt *stmt;
+	if (!store->put_target)
+		return SLUICE_OK;
+	stmt = store_prepare(store, SQL_SHARED_QUEUE, &rc);
+	if (stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		status = store_error(store, SLUICE_ERR_CONFLICT, error,
+		                     "the targets \"%s\" and \"%s\" take from the same queue, "
+		                     "\"%s\"",
+		                     (const char *)sqlite3_column_text(stmt, 1),
+		                     (const char *)sqlite3_column_text(stmt, 2),
+		                     (const char *)sqlite3_column_text(stmt, 0));
+	sqlite3_reset(stmt);
+	if (rc == SQLITE_ROW)
+		return status;
+	return store_fault(store, rc, "the targets can't be checked", error);
+}
+
 enum sluice_status store_write_end(struct sluice_store *store, enum sluice_status status,
                                    struct sluice_error *error)
 {
@@ -234,6 +259,9 @@ enum sluice_status store_write_end(struct sluice_store *store, enum sluice_statu
 			store->doomed = true;
 		return status;
 	}
+	if (status == SLUICE_OK)
+		status = check_targets(store, error);
+	store->put_target = false;
 	if (status == SLUICE_OK) {
 		status = store_fault(store, store_run(store, SQL_COMMIT), "commit", error);
 		if (status == SLUICE_OK) {
@@ -291,6 +319,7 @@ void sluice_store_rollback(struct sluice_store *store)
 	if (!store->in_transaction)
 		return;
 	store->in_transaction = false;
+	store->put_target = false;
 	if (!sqlite3_get_autocommit(store->db))
 		store_run(store, SQL_ROLLBACK);
 }

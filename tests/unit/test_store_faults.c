@@ -111,8 +111,8 @@ static struct sluice_store *session(struct place *place, struct model *model, bo
 	STEP(sluice_store_put(store, sluice_definition_of_rule(rules[0]), 0, &revision, &error));
 	STEP(sluice_store_poll(store, learn, model, &error));
 	STEP(sluice_store_put(store, sluice_definition_of_rule(rules[1]), -1, &revision, &error));
-	STEP(sluice_store_set_rule_state(store, SLUICE_STR("a"), SLUICE_RULE_SHADOW, -1, &revision,
-	                                 &error));
+	STEP(sluice_store_set_state(store, SLUICE_STORE_RULE, SLUICE_STR("a"), SLUICE_RULE_SHADOW,
+	                            -1, &revision, &error));
 	STEP(sluice_store_poll(store, learn, model, &error));
 	sluice_store_report(store, SLUICE_STORE_RULE, SLUICE_STR("a"), revision, &fault);
 	STEP(sluice_store_poll(store, learn, model, &error));

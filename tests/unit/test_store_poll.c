@@ -312,7 +312,7 @@ static void test_a_newer_schema_put_in_while_running_is_an_error(void **state)
 	struct sluice_store *store = followed_store(place);
 	sql(place, "PRAGMA user_version = 99; UPDATE rules SET state = 'SHADOW';");
 	assert_poll_fails(store, SLUICE_ERR_VERSION, "newer schema (99");
-	sql(place, "PRAGMA user_version = 2;");
+	sql(place, "PRAGMA user_version = 3;");
 	assert_poll(store, "+rule a, +rule b, +rule c");
 	sluice_store_close(store);
 }

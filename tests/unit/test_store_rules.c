@@ -114,14 +114,15 @@ static void test_if_revision_guards_each_change(void **state)
 	assert_ok(sluice_store_put(store, sluice_definition_of_rule(rule), revision, &next, &error),
 	          error);
 	assert_int_equal(next, revision);
-	assert_status(sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, revision + 1, NULL,
-	                                          &error),
+	assert_status(sluice_store_set_state(store, SLUICE_STORE_RULE, a, SLUICE_RULE_SHADOW,
+	                                     revision + 1, NULL, &error),
 	              SLUICE_ERR_CONFLICT);
-	assert_ok(
-	        sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, revision, &next, &error),
-	        error);
+	assert_ok(sluice_store_set_state(store, SLUICE_STORE_RULE, a, SLUICE_RULE_SHADOW, revision,
+	                                 &next, &error),
+	          error);
 	assert_true(next > revision);
-	assert_ok(sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, -1, &revision, &error),
+	assert_ok(sluice_store_set_state(store, SLUICE_STORE_RULE, a, SLUICE_RULE_SHADOW, -1,
+	                                 &revision, &error),
 	          error);
 	assert_int_equal(revision, next);
 	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, a, revision - 1, &error),
@@ -129,7 +130,8 @@ static void test_if_revision_guards_each_change(void **state)
 	assert_ok(sluice_store_delete(store, SLUICE_STORE_RULE, a, revision, &error), error);
 	assert_status(sluice_store_delete(store, SLUICE_STORE_RULE, a, -1, &error),
 	              SLUICE_ERR_NOT_FOUND);
-	assert_status(sluice_store_set_rule_state(store, a, SLUICE_RULE_SHADOW, -1, NULL, &error),
+	assert_status(sluice_store_set_state(store, SLUICE_STORE_RULE, a, SLUICE_RULE_SHADOW, -1,
+	                                     NULL, &error),
 	              SLUICE_ERR_NOT_FOUND);
 	sluice_rule_destroy(rule);
 	sluice_store_close(store);
@@ -227,8 +229,8 @@ static void test_rules_are_listed_in_order_by_prefix_bus_state_and_page(void **s
 	put_named(store, "a.x", 1);
 	put_named(store, "b", 1);
 	put(store, "{\"name\":\"on-b\",\"bus\":\"b\",\"pattern\":{\"x\":[1]},\"targets\":[]}");
-	assert_ok(sluice_store_set_rule_state(store, SLUICE_STR("ab"), SLUICE_RULE_SHADOW, -1, NULL,
-	                                      &error),
+	assert_ok(sluice_store_set_state(store, SLUICE_STORE_RULE, SLUICE_STR("ab"),
+	                                 SLUICE_RULE_SHADOW, -1, NULL, &error),
 	          error);
 #define Q(...) ((struct sluice_store_query){ .state = -1, __VA_ARGS__ })
 	list_is(store, Q(.limit = 0), collect_name, "B a a.x a_x ab b on-b ");

@@ -92,8 +92,8 @@ struct sluice_bridge_connection {
 	struct sluice_str name, description;
 	const struct sluice_bridge_kind *kind;
 	const struct sluice_json *settings;
-	const struct sluice_json
-	        *secrets; /* strings, null (kept as it is in the store), {"file"}, {"env"} */
+	/* Of strings, null (kept as it is in the store), {"file"}, {"env"}; NULL = none. */
+	const struct sluice_json *secrets;
 	struct sluice_json_doc *doc;
 };
 
@@ -122,6 +122,10 @@ void sluice_bridge_source_write(const struct sluice_bridge_source *source,
                                 struct sluice_buffer *buf);
 void sluice_bridge_connection_write(const struct sluice_bridge_connection *connection, bool secrets,
                                     struct sluice_buffer *buf);
+
+/* Appends an object of secrets as it may be shown: only where they are to be found, null for the
+ * rest. NULL is none; anything but an object gives null. */
+void sluice_bridge_secrets_write(const struct sluice_json *secrets, struct sluice_buffer *buf);
 
 /*
  * Reading settings that were checked. `settings` is the object, `kind` whose; an absent one gives

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Queues, buses and rules in SQLite: the one truth of what Sluice routes. Anybody may write the file (the
+ * Queues, buses, rules, and what the bridge is told, in SQLite: the one truth of what Sluice routes. Anybody may write the file (the
  * plugin's store thread, the CLI, a person with sqlite3); whoever follows it with
  * sluice_store_poll hears of each change.
  *
@@ -22,6 +22,9 @@ enum {
 	SLUICE_STORE_CREATE = 1, /* make the file when there is none (owner and group: its folder's,
 	                            when root makes it) */
 	SLUICE_STORE_READ_ONLY = 2, /* never write, not even a migration */
+	/* Connections come out with their secrets, for the bridge that uses them. Without it a
+	 * secret that is a string comes out as null, whoever asks. */
+	SLUICE_STORE_SECRETS = 4,
 };
 
 enum { SLUICE_STORE_BUSY_TIMEOUT_MS = 2000 }; /* how long a write waits for another's transaction */
@@ -56,15 +59,19 @@ enum { SLUICE_STORE_ANY_REVISION = -1 };
  * SLUICE_STORE_ANY_REVISION, or the revision it must have (0: must not exist), else
  * SLUICE_ERR_CONFLICT. *revision (may be NULL) gets the new one. A rule on a bus that does not exist
  * is SLUICE_ERR_NOT_FOUND. What is the same as before, but for white space, keeps its text and its
- * revision.
+ * revision. A connection's secret that is null stays what it is in the store; SLUICE_ERR_INVALID
+ * when the store has none of that name and kind. Two targets that take from one queue are
+ * SLUICE_ERR_CONFLICT, within a transaction at its commit.
  */
 enum sluice_status sluice_store_put(struct sluice_store *store, struct sluice_definition definition,
                                     int64_t if_revision, int64_t *revision,
                                     struct sluice_error *error);
-/* Replaces only the state. Also SLUICE_ERR_NOT_FOUND. */
-enum sluice_status sluice_store_set_rule_state(struct sluice_store *store, struct sluice_str name,
-                                               enum sluice_rule_state state, int64_t if_revision,
-                                               int64_t *revision, struct sluice_error *error);
+/* Replaces only the state, of what has one (sluice_store_has_state); SHADOW is of rules alone, else
+ * SLUICE_ERR_INVALID. Also SLUICE_ERR_NOT_FOUND. */
+enum sluice_status sluice_store_set_state(struct sluice_store *store, enum sluice_store_kind kind,
+                                          struct sluice_str name, enum sluice_rule_state state,
+                                          int64_t if_revision, int64_t *revision,
+                                          struct sluice_error *error);
 /* SLUICE_ERR_NOT_FOUND; of a bus SLUICE_ERR_CONFLICT while rules are on it, _INVALID for "default".
  * Queues are named, not owned: one goes whoever names it. */
 enum sluice_status sluice_store_delete(struct sluice_store *store, enum sluice_store_kind kind,
@@ -107,9 +114,9 @@ enum sluice_status sluice_store_list(struct sluice_store *store, enum sluice_sto
 /* --- following --- */
 
 /*
- * Tells fn of every queue, bus and rule that changed, whoever changed it (this store too), since the
- * last call; at the first call of all of them. Queues before buses before rules, gone rules before gone
- * buses before gone queues.
+ * Tells fn of every definition that changed, whoever changed it (this store too), since the last
+ * call; at the first call of all of them. Kinds that changed come in their order, what is gone in the
+ * reverse one: a gone rule before a changed one, gone buses and queues after both.
  * Costs next to nothing when nothing was committed since (PRAGMA data_version and the file's
  * inode), and what changed otherwise. A file that was replaced (mv, restore) is opened anew and
  * compared by content, so only what differs is told. When it fails (locked, damaged, gone) nothing
