@@ -15,6 +15,7 @@
 struct bridge;
 struct curl_loop;
 struct inlet;
+struct link_message;
 struct source;
 
 struct inlet_context {
@@ -32,6 +33,11 @@ struct inlet_kind {
 	struct inlet *(*open)(const struct inlet_context *context, struct sluice_error *error);
 	/* The broker takes publishes again after source_publish said no, or is there again. May be NULL. */
 	void (*resume)(struct inlet *inlet);
+	/* A message from the broker on a topic below no queue, for an inlet that subscribed by
+	 * link_subscribe. All such inlets get all such messages. May be NULL. */
+	void (*message)(struct inlet *inlet, const struct link_message *message);
+	/* The connection to the broker came: what was subscribed is to be said again. May be NULL. */
+	void (*connected)(struct inlet *inlet);
 	/* Stops. No `done` of what is under way is called after it returned. */
 	void (*close)(struct inlet *inlet);
 };

@@ -9,7 +9,13 @@
 
 #include "log.h"
 
-enum { RECONNECT_MAX_S = 10, RETRY_MS = 1000, LONG_MS = 3000, CLOSE_STEP_MS = 20 };
+enum {
+	RECONNECT_MAX_S = 10,
+	RETRY_MS = 1000,
+	LONG_MS = 3000,
+	CLOSE_STEP_MS = 20,
+	MESSAGE_IDS = 65536
+};
 
 enum event_kind { CONNECTED, DISCONNECTED, ACKNOWLEDGED, MESSAGE };
 
@@ -40,7 +46,7 @@ struct link {
 	uv_timer_t timer; /* the first connection; closing */
 	uv_mutex_t lock;
 	struct event *first, **last; /* under the lock */
-	struct waiting *waiting;     /* by message id: 65536 */
+	struct waiting *waiting;     /* by message id: MESSAGE_IDS */
 	size_t pending;
 	bool running; /* libmosquitto's thread */
 	bool connected;
@@ -169,7 +175,7 @@ static void disconnected(struct link *link, int reason)
 
 static void acknowledged(struct link *link, int id, int reason)
 {
-	struct waiting *waiting = &link->waiting[id & 0xffff];
+	struct waiting *waiting = &link->waiting[id & (MESSAGE_IDS - 1)];
 	if (!waiting->there)
 		return;
 	struct waiting ended = *waiting;
@@ -296,7 +302,7 @@ struct link *link_create(uv_loop_t *loop, const struct broker_options *options,
                          const struct link_events *events, struct sluice_error *error)
 {
 	struct link *link = calloc(1, sizeof *link);
-	struct waiting *waiting = calloc(65536, sizeof *waiting);
+	struct waiting *waiting = calloc(MESSAGE_IDS, sizeof *waiting);
 	if (!link || !waiting || uv_mutex_init(&link->lock) != 0) {
 		free(link);
 		free(waiting);
@@ -349,7 +355,7 @@ bool link_publish(struct link *link, const char *topic, struct sluice_str payloa
 	/* Without a connection it is kept all the same. */
 	if (rc != MOSQ_ERR_SUCCESS && rc != MOSQ_ERR_NO_CONN)
 		return false;
-	struct waiting *waiting = &link->waiting[id & 0xffff];
+	struct waiting *waiting = &link->waiting[id & (MESSAGE_IDS - 1)];
 	if (!waiting->there)
 		link->pending++;
 	*waiting = (struct waiting){ done, arg, true };
@@ -369,12 +375,17 @@ void link_unsubscribe(struct link *link, const char *filter)
 		mosquitto_unsubscribe(link->mosq, NULL, filter);
 }
 
-void link_forget(struct link *link, const void *arg)
+bool link_forget(struct link *link, const void *arg)
 {
-	for (size_t id = 0; id < 65536; id++) {
-		if (link->waiting[id].there && link->waiting[id].arg == arg)
+	bool found = false;
+	for (size_t id = 0; id < MESSAGE_IDS; id++) {
+		if (link->waiting[id].there && link->waiting[id].done &&
+		    link->waiting[id].arg == arg) {
 			link->waiting[id].done = NULL;
+			found = true;
+		}
 	}
+	return found;
 }
 
 static void on_closing(uv_timer_t *timer)
@@ -397,7 +408,7 @@ void link_close(struct link *link, int64_t wait_ms, void (*closed)(void *arg), v
 	link->closing = true;
 	link->closed = closed;
 	link->closed_arg = arg;
-	for (size_t id = 0; id < 65536; id++)
+	for (size_t id = 0; id < MESSAGE_IDS; id++)
 		link->waiting[id].done = NULL;
 	link->close_by_ms = (int64_t)uv_now(link->loop) + wait_ms;
 	uv_timer_start(&link->timer, on_closing, 0, 0);

@@ -67,8 +67,8 @@ bool link_publish(struct link *link, const char *topic, struct sluice_str payloa
 void link_subscribe(struct link *link, const char *filter, int options);
 void link_unsubscribe(struct link *link, const char *filter);
 
-/* Forgets who waits for an acknowledgement: their `done` is not called. */
-void link_forget(struct link *link, const void *arg);
+/* Forgets who waits for an acknowledgement: their `done` is not called. False when nobody does. */
+bool link_forget(struct link *link, const void *arg);
 
 /*
  * Disconnects, when all that was published is acknowledged, or after wait_ms; then calls `closed`, and

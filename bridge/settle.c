@@ -12,7 +12,7 @@
 
 enum {
 	DELAY_MAX_MS = 2147483647, /* of a nack */
-	DEAD_AGAIN_MS = 60000, /* where the dead-letter queue is not there */
+	DEAD_AGAIN_MS = 60000,     /* where the dead-letter queue is not there */
 	TOPIC_SIZE = 256,
 };
 

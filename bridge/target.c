@@ -72,7 +72,8 @@ static void on_ready(void *arg, int reason)
 	bool refused = reason >= LINK_REFUSED;
 	if (refused && !target->no_queue) {
 		char text[128];
-		snprintf(text, sizeof text, "there is no queue %s, or the broker lets the bridge not use it",
+		snprintf(text, sizeof text,
+		         "there is no queue %s, or the broker lets the bridge not use it",
 		         target->definition->queue.data);
 		log_line(LOG_WARNING, "target %s: %s", target_name(target), text);
 		note_error(target, text);
@@ -218,8 +219,8 @@ static size_t next_batch(struct target *target, int64_t *wait_ms)
 		return 0;
 	}
 	int64_t age_ms = now - target->first->came_ms;
-	bool full = target->waiting >= most ||
-	            target->waiting_bytes >= (size_t)settings->batch_bytes;
+	bool full =
+	        target->waiting >= most || target->waiting_bytes >= (size_t)settings->batch_bytes;
 	if (most > 1 && !full && age_ms < settings->batch_wait_ms) {
 		*wait_ms = settings->batch_wait_ms - age_ms;
 		return 0;
@@ -280,8 +281,8 @@ static void pump(struct target *target)
 static void count_ending(struct target *target, enum settle_verb verb)
 {
 	struct target_numbers *numbers = &target->numbers;
-	uint64_t *number = verb == SETTLE_ACK    ? &numbers->delivered
-	                   : verb == SETTLE_DEAD ? &numbers->dead
+	uint64_t *number = verb == SETTLE_ACK     ? &numbers->delivered
+	                   : verb == SETTLE_DEAD  ? &numbers->dead
 	                   : verb == SETTLE_LATER ? &numbers->retried
 	                                          : &numbers->let_go;
 	(*number)++;
@@ -329,7 +330,8 @@ void delivery_done(struct delivery *delivery, enum outcome outcome, int64_t hint
 	if (outcome == OUTCOME_RETRY || outcome == OUTCOME_PERMANENT)
 		note_error(target, reason);
 	if (settlement.verb == SETTLE_DEAD)
-		log_line(LOG_WARNING, "target %s: event %.*s is a dead letter after %u attempts: %s",
+		log_line(LOG_WARNING,
+		         "target %s: event %.*s is a dead letter after %u attempts: %s",
 		         target_name(target), (int)delivery->vars.id.len,
 		         delivery->vars.id.len ? delivery->vars.id.data : "", delivery->attempt,
 		         settlement.reason);
@@ -363,10 +365,10 @@ static void open_outlet(struct target *target)
 {
 	const struct sluice_bridge_target *definition = target->definition;
 	struct bridge *bridge = target->bridge;
-	struct outlet_context context = { &bridge->loop,           bridge,
-		                          bridge->curl,            target,
-		                          definition->kind,        definition->settings,
-		                          target->credentials,     &definition->delivery };
+	struct outlet_context context = { &bridge->loop,       bridge,
+		                          bridge->curl,        target,
+		                          definition->kind,    definition->settings,
+		                          target->credentials, &definition->delivery };
 	struct sluice_error error = { 0 };
 	target->open_again_ms = now_ms(target) + OPEN_AGAIN_MS;
 	if (definition->enrichment.kind && !target->enricher) {

@@ -28,15 +28,15 @@ struct target_numbers {
 struct target {
 	struct target *next;
 	struct bridge *bridge;
-	struct sluice_bridge_target *definition; /* owned */
+	struct sluice_bridge_target *definition;                  /* owned */
 	struct credentials *credentials, *enrichment_credentials; /* owned; NULL = none */
 	struct outlet *outlet;     /* NULL: it can't be opened, see last_error */
 	struct enricher *enricher; /* NULL = none */
 	const struct outlet_kind *kind;
 	const struct enricher_kind *enricher_kind;
 
-	struct delivery *all;             /* everything it holds */
-	struct delivery *first, **last;   /* of it, what waits for the outlet */
+	struct delivery *all;           /* everything it holds */
+	struct delivery *first, **last; /* of it, what waits for the outlet */
 	size_t held, waiting, waiting_bytes;
 	size_t under_way; /* calls of the outlet's send that are not ended */
 	bool pumping, pump_again;
@@ -44,10 +44,10 @@ struct target {
 
 	struct bucket bucket;
 	struct breaker breaker;
-	int64_t credit;          /* that was said last; -1 = none yet */
-	int64_t said_ms;         /* when */
-	bool no_queue;           /* its queue is not there: it was told */
-	int64_t open_again_ms;   /* when an outlet that could not be opened is tried again */
+	int64_t credit;        /* that was said last; -1 = none yet */
+	int64_t said_ms;       /* when */
+	bool no_queue;         /* its queue is not there: it was told */
+	int64_t open_again_ms; /* when an outlet that could not be opened is tried again */
 	uv_timer_t timer;
 
 	struct target_numbers numbers;

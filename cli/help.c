@@ -12,21 +12,6 @@ char *verb_title(const struct verb *verb, char *buf, size_t size)
 	return buf;
 }
 
-static void print_options(const char *heading, const struct option *options)
-{
-	if (!options || !options->name)
-		return;
-	printf("\n%s\n", heading);
-	for (; options->name; options++) {
-		char said[64];
-		int len = options->letter ? snprintf(said, sizeof(said), "-%c, ", options->letter)
-		                          : snprintf(said, sizeof(said), "    ");
-		snprintf(said + len, sizeof(said) - (size_t)len, "--%s%s%s", options->name,
-		         options->value ? " " : "", options->value ? options->value : "");
-		printf("  %-32s %s\n", said, options->help);
-	}
-}
-
 void help_verb(const struct verb *verb)
 {
 	char title[64];
@@ -35,12 +20,12 @@ void help_verb(const struct verb *verb)
 	       verb->operands, verb->summary);
 	if (verb->help)
 		printf("\n%s\n", verb->help);
-	print_options("Options:", verb->options);
+	options_print("Options:", verb->options);
 	if (verb->flags & VERB_STORE)
-		print_options("Store:", store_options);
+		options_print("Store:", store_options);
 	if (verb->flags & VERB_BROKER)
-		print_options("Broker:", connection_options);
-	print_options("Also:", common_options);
+		options_print("Broker:", connection_options);
+	options_print("Also:", common_options);
 	if (verb->flags & VERB_JSON)
 		for (const struct option *option = json_options; option->name; option++)
 			printf("      --%-26s %s\n", option->name, option->help);

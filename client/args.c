@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sluice/suggest.h"
@@ -176,4 +177,19 @@ enum sluice_status arguments_integer(const struct arguments *args, const char *n
 		                        " to %" PRId64,
 		                        name, text, min, max);
 	return SLUICE_OK;
+}
+
+void options_print(const char *heading, const struct option *options)
+{
+	if (!options || !options->name)
+		return;
+	printf("\n%s\n", heading);
+	for (; options->name; options++) {
+		char said[64];
+		int len = options->letter ? snprintf(said, sizeof(said), "-%c, ", options->letter)
+		                          : snprintf(said, sizeof(said), "    ");
+		snprintf(said + len, sizeof(said) - (size_t)len, "--%s%s%s", options->name,
+		         options->value ? " " : "", options->value ? options->value : "");
+		printf("  %-32s %s\n", said, options->help);
+	}
 }

@@ -58,6 +58,9 @@ enum sluice_status arguments_integer(const struct arguments *args, const char *n
 const struct option *option_find(const struct option *const *lists, struct sluice_str name);
 const struct option *option_find_letter(const struct option *const *lists, char letter);
 
+/* Prints a list as --help shows it, under its heading; nothing when there is none. */
+void options_print(const char *heading, const struct option *options);
+
 /* A whole number in decimal digits, perhaps with a sign; false when it is none. */
 bool parse_integer(const char *text, int64_t *value);
 

@@ -8,10 +8,11 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # Debian's packages, by what they are for. The one list: everything else asks here.
 packages_build="gcc libc6-dev cmake ninja-build pkg-config mosquitto-dev libmosquitto-dev libsqlite3-dev
-	libxxhash-dev"
+	libxxhash-dev libuv1-dev libcurl4-openssl-dev libmicrohttpd-dev librdkafka-dev libnats-dev libpq-dev"
 packages_run="mosquitto mosquitto-clients sqlite3 tzdata"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
-	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base libfaketime"
+	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base libfaketime
+	postgresql nats-server python3-aiosmtpd nginx-light"
 packages_bench="g++ libcjson-dev libsimdjson-dev libcmocka-dev python3"
 packages_arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user"
 packages_brokers="debootstrap debian-archive-keyring util-linux"
