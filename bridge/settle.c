@@ -163,13 +163,15 @@ enum sluice_status settle_enrich(struct delivery *delivery, struct sluice_str in
 	if (status == SLUICE_OK) {
 		const struct sluice_json *root = sluice_json_root(doc);
 		const struct sluice_str name = { into.data + 2, into.len - 2 }; /* behind "$." */
-		if (root->type != SLUICE_JSON_OBJECT)
-			status = sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
-			                          "the event is no JSON object");
-		else
+		if (root->type == SLUICE_JSON_OBJECT)
 			write_joined(root, name, (struct sluice_str){ response, len }, &joined);
+		else
+			status = SLUICE_ERR_INVALID;
 		sluice_json_destroy(doc);
 	}
+	if (status != SLUICE_OK && status != SLUICE_ERR_NOMEM)
+		status = sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
+		                          "the event is no JSON object");
 	free(response);
 	if (status == SLUICE_OK && joined.failed)
 		status = sluice_out_of_memory(error);

@@ -116,8 +116,9 @@ extern const struct command command_put_rule, command_get_rule, command_list_rul
         command_test_pattern, command_explain, command_tap, command_untap, command_import_begin,
         command_import_part, command_import_commit, command_import_abort, command_export_begin,
         command_export_part, command_get_status, command_purge_queue, command_redrive_queue,
-        command_get_queue_status, command_peek_queue, command_list_archives, command_search_archive,
-        command_read_stream, command_test_rule_against_archive, command_start_replay,
-        command_list_replays, command_pause_replay, command_resume_replay, command_cancel_replay;
+        command_get_queue_status, command_report_bridge, command_get_bridge_status,
+        command_peek_queue, command_list_archives, command_search_archive, command_read_stream,
+        command_test_rule_against_archive, command_start_replay, command_list_replays,
+        command_pause_replay, command_resume_replay, command_cancel_replay;
 
 #endif

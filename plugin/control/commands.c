@@ -53,6 +53,8 @@ static const struct command *const commands[] = {
 	&command_purge_queue,
 	&command_redrive_queue,
 	&command_get_queue_status,
+	&command_report_bridge,
+	&command_get_bridge_status,
 	&command_peek_queue,
 	&command_list_archives,
 	&command_search_archive,

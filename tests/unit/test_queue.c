@@ -654,26 +654,6 @@ static void test_without_memory_messages_wait_on_the_disk(void **state)
 	}
 }
 
-static void test_receipts_are_read_letter_for_letter(void **state)
-{
-	struct receipt receipt = { .id = 1234, .secret = { 1, 2, 0xff } }, back;
-	char text[RECEIPT_TEXT_SIZE];
-	(void)state;
-
-	receipt_write(&receipt, text);
-	assert_string_equal(text, "00000000000004d20102ff000000000000000000");
-	assert_true(receipt_read(sluice_str(text), &back));
-	assert_memory_equal(&receipt, &back, sizeof back);
-	receipt.batch = true;
-	receipt_write(&receipt, text);
-	assert_true(receipt_read(sluice_str(text), &back) && back.batch && back.id == 1234);
-	text[10] = 'G';
-	assert_false(receipt_read(sluice_str(text), &back));
-	assert_false(receipt_read(SLUICE_STR(""), &back));
-	assert_false(receipt_read(SLUICE_STR("00000000000004d2"), &back));
-	assert_false(receipt_read(SLUICE_STR("00000000000004D20102ff000000000000000000"), &back));
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -708,7 +688,6 @@ int main(void)
 		TEST(test_a_restart_keeps_leases_and_their_receipts),
 		TEST(test_a_clock_that_was_set_back_holds_nothing_for_ever),
 		TEST(test_without_memory_messages_wait_on_the_disk),
-		TEST(test_receipts_are_read_letter_for_letter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "queue/receipt.h"
 #include "queue/wire.h"
 
 static void test_topics_of_queues_are_told_apart(void **state)
@@ -184,12 +185,33 @@ static void test_more_time_is_in_seconds(void **state)
 	}
 }
 
+static void test_receipts_are_read_letter_for_letter(void **state)
+{
+	struct receipt receipt = { .id = 1234, .secret = { 1, 2, 0xff } }, back;
+	char text[RECEIPT_TEXT_SIZE];
+	(void)state;
+
+	receipt_write(&receipt, text);
+	assert_string_equal(text, "00000000000004d20102ff000000000000000000");
+	assert_true(receipt_read(sluice_str(text), &back));
+	assert_memory_equal(&receipt, &back, sizeof back);
+	receipt.batch = true;
+	receipt_write(&receipt, text);
+	assert_true(receipt_read(sluice_str(text), &back) && back.batch && back.id == 1234);
+	text[10] = 'G';
+	assert_false(receipt_read(sluice_str(text), &back));
+	assert_false(receipt_read(SLUICE_STR(""), &back));
+	assert_false(receipt_read(SLUICE_STR("00000000000004d2"), &back));
+	assert_false(receipt_read(SLUICE_STR("00000000000004D20102ff000000000000000000"), &back));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_topics_of_queues_are_told_apart),
 		cmocka_unit_test(test_subscriptions_to_deliveries_are_told_apart),
 		cmocka_unit_test(test_credit_is_a_number_or_an_object),
+		cmocka_unit_test(test_receipts_are_read_letter_for_letter),
 		cmocka_unit_test(test_a_nack_has_a_delay_and_a_reason),
 		cmocka_unit_test(test_a_long_reason_is_cut_at_a_character),
 		cmocka_unit_test(test_more_time_is_in_seconds),

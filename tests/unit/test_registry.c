@@ -137,6 +137,56 @@ static void test_a_rule_without_memory_stays_in_its_last_good_version(void **sta
 	}
 }
 
+static void test_what_the_bridge_is_told_is_checked_and_counted(void **state)
+{
+	static const char good[] =
+	        "{\"name\":\"t\",\"kind\":\"http\",\"settings\":{\"url\":\"u\"}}";
+	static const char bad[] = "{\"name\":\"t\",\"kind\":\"htp\"}";
+	const enum sluice_store_kind kind = SLUICE_STORE_TARGET;
+	struct fixture fixture;
+	(void)state;
+	start(&fixture);
+	const struct bridged *bridged = &fixture.registry.bridged;
+	change(&fixture, kind, "t", bad, 2);
+	assert_int_equal(fixture.reported, SLUICE_ERR_INVALID);
+	assert_int_equal(bridged->in_force[kind], 0);
+	assert_int_equal(bridged->faults, 1);
+	change(&fixture, kind, "t", good, 3);
+	assert_int_equal(fixture.reported, SLUICE_OK);
+	assert_int_equal(bridged->in_force[kind], 1);
+	assert_int_equal(bridged->faults, 0);
+	/* A source of that name is another thing. */
+	change(&fixture, SLUICE_STORE_SOURCE, "t", bad, 4);
+	change(&fixture, kind, "t", bad, 5);
+	assert_int_equal(bridged->in_force[kind], 1);
+	assert_int_equal(bridged->faults, 2);
+	change(&fixture, kind, "t", NULL, 5);
+	assert_int_equal(bridged->in_force[kind], 0);
+	assert_int_equal(bridged->faults, 1);
+	registry_finish(&fixture.registry);
+}
+
+static void test_a_target_without_memory_is_reported_and_taken_the_next_time(void **state)
+{
+	static const char text[] =
+	        "{\"name\":\"t\",\"kind\":\"http\",\"settings\":{\"url\":\"u\"}}";
+	bool happened = true;
+	(void)state;
+	for (size_t n = 1; happened; n++) {
+		struct fixture fixture;
+		start(&fixture);
+		oom_fail_at(n);
+		change(&fixture, SLUICE_STORE_TARGET, "t", text, 2);
+		happened = oom_happened();
+		assert_int_equal(fixture.reported, happened ? SLUICE_ERR_NOMEM : SLUICE_OK);
+		change(&fixture, SLUICE_STORE_TARGET, "t", text, 2);
+		assert_int_equal(fixture.reported, SLUICE_OK);
+		assert_int_equal(fixture.registry.bridged.in_force[SLUICE_STORE_TARGET], 1);
+		assert_int_equal(fixture.registry.bridged.faults, 0);
+		registry_finish(&fixture.registry);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +194,8 @@ int main(void)
 		cmocka_unit_test(
 		        test_a_faulty_queue_stays_in_its_last_good_version_until_it_is_gone),
 		cmocka_unit_test(test_a_rule_without_memory_stays_in_its_last_good_version),
+		cmocka_unit_test(test_what_the_bridge_is_told_is_checked_and_counted),
+		cmocka_unit_test(test_a_target_without_memory_is_reported_and_taken_the_next_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
