@@ -3,7 +3,7 @@
 # file or a clock cannot come in unseen. A name that is new to it is to be thought about, then added.
 cmake_minimum_required(VERSION 3.25)
 set(memory malloc calloc realloc free mmap mremap munmap)
-set(text bsearch memchr memcmp memcpy memmem memmove memset qsort strchr strlen strncmp)
+set(text bsearch memchr memcmp memcpy memmem memmove memset qsort strchr strcmp strlen strncmp)
 # the file of a time zone, when a rule that names one is parsed: see zone_file.c
 set(file open read close fstat)
 set(form snprintf vsnprintf gmtime_r strftime)
