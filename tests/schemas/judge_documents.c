@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /*
- * Reads lines "KIND<tab>TEXT" (rule, bus, queue, pattern, publish, delivery) and prints for each "ok", or
+ * Reads lines "KIND<tab>TEXT" (rule, bus, queue, target, source, connection, pattern, publish, delivery)
+ * and prints for each "ok", or
  * the status, the place and the message of the error. A delivery is {"rule":…,"publish":…}, and
  * what is printed is {"topic":…,"payload":…} (the payload as a string) of the rule's first target;
  * the event's id and time are fixed. For lines "explain<tab>PATTERN<tab>PAYLOAD" it prints the
- * explanation.
+ * explanation. For "kinds<tab>" it prints the settings and secrets of each kind of the bridge, as
+ * {"target": {"http": [["url", …], []], …}, …}.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bridge_kinds.h"
+#include "sluice/bridge.h"
 #include "sluice/buffer.h"
 #include "sluice/event.h"
 #include "sluice/explain.h"
@@ -86,6 +90,52 @@ static enum sluice_status judge_delivery(struct sluice_str text, struct sluice_b
 	return status;
 }
 
+static enum sluice_status judge_bridge(const char *kind, struct sluice_str text,
+                                       struct sluice_error *error)
+{
+	struct sluice_bridge_target *target = NULL;
+	struct sluice_bridge_source *source = NULL;
+	struct sluice_bridge_connection *connection = NULL;
+	struct sluice_json_doc *doc;
+	enum sluice_status status = sluice_json_parse(text, 0, 128, &doc, error);
+	if (status)
+		return status;
+
+	const struct sluice_json *root = sluice_json_root(doc);
+	if (strcmp(kind, "target") == 0)
+		status = sluice_bridge_target_from_json(root, &target, error);
+	else if (strcmp(kind, "source") == 0)
+		status = sluice_bridge_source_from_json(root, &source, error);
+	else
+		status = sluice_bridge_connection_from_json(root, &connection, error);
+	sluice_bridge_target_destroy(target);
+	sluice_bridge_source_destroy(source);
+	sluice_bridge_connection_destroy(connection);
+	sluice_json_destroy(doc);
+	return status;
+}
+
+static void print_kinds(void)
+{
+	static const char *const roles[] = { "target", "source", "connection" };
+	for (int role = 0; role < SLUICE_BRIDGE_ROLES; role++) {
+		printf("%s\"%s\":{", role ? "," : "{", roles[role]);
+		for (const struct sluice_bridge_kind *kind = sluice_bridge_kinds[role]; kind->name;
+		     kind++) {
+			printf("%s\"%s\":[[", kind == sluice_bridge_kinds[role] ? "" : ",",
+			       kind->name);
+			for (const struct sluice_setting *at = kind->settings; at->name; at++)
+				printf("%s\"%s\"", at == kind->settings ? "" : ",", at->name);
+			printf("],[");
+			for (const char *const *at = kind->secrets; at && *at; at++)
+				printf("%s\"%s\"", at == kind->secrets ? "" : ",", *at);
+			printf("]]");
+		}
+		printf("}");
+	}
+	puts("}");
+}
+
 static enum sluice_status judge(const char *kind, struct sluice_str text, struct sluice_buffer *out,
                                 struct sluice_error *error)
 {
@@ -103,6 +153,9 @@ static enum sluice_status judge(const char *kind, struct sluice_str text, struct
 		status = sluice_queue_parse(text, &queue, error);
 	else if (strcmp(kind, "pattern") == 0)
 		status = sluice_pattern_compile(text, &pattern, error);
+	else if (strcmp(kind, "target") == 0 || strcmp(kind, "source") == 0 ||
+	         strcmp(kind, "connection") == 0)
+		status = judge_bridge(kind, text, error);
 	else if (strcmp(kind, "publish") == 0)
 		status = judge_publish(text, error);
 	else if (strcmp(kind, "delivery") == 0)
@@ -159,6 +212,8 @@ int main(void)
 		struct sluice_str text = { tab + 1, (size_t)(line + len - tab - 1) };
 		if (strcmp(line, "explain") == 0)
 			explain(text);
+		else if (strcmp(line, "kinds") == 0)
+			print_kinds();
 		else if (judge(line, text, &out, &error))
 			printf("%s: %s\n", sluice_status_name(error.code),
 			       sluice_error_format(&error, NULL, message, sizeof(message)));

@@ -85,12 +85,28 @@ def test_a_schema_is_well_formed(name):
     ("rule", "rules.jsonl", "rule.schema.json", None),
     ("bus", "buses.jsonl", "bus.schema.json", None),
     ("queue", "queues.jsonl", "queue.schema.json", None),
+    ("target", "targets.jsonl", "target.schema.json", None),
+    ("source", "sources.jsonl", "source.schema.json", None),
+    ("connection", "connections.jsonl", "connection.schema.json", None),
     ("pattern", "patterns.jsonl", "pattern.schema.json", None),
     ("publish", "publishes.jsonl", "control.schema.json", "#/$defs/publish"),
 ])
 def test_schema_and_code_agree(kind, corpus, schema, fragment):
     lines = lines_of(HERE / corpus)
     check(lines, judge(kind, [text_of(line) for line in lines]), validator(schema, fragment))
+
+
+def test_the_schemas_of_the_bridge_know_every_setting_and_secret_of_each_kind():
+    (line,) = judge("kinds", [""])
+    for role, kinds in json.loads(line).items():
+        schema = json.loads((SCHEMAS / f"{role}.schema.json").read_text())
+        assert schema["properties"]["kind"]["enum"] == list(kinds)
+        branches = {branch["if"]["properties"]["kind"]["const"]: branch["then"] for branch in schema["allOf"]}
+        for kind, (settings, secrets) in kinds.items():
+            assert list(schema["$defs"][kind]["properties"]) == settings, kind
+            assert branches[kind]["properties"]["settings"] == {"$ref": f"#/$defs/{kind}"}
+            if role == "connection":
+                assert list(branches[kind]["properties"]["secrets"]["properties"]) == secrets, kind
 
 
 def test_the_control_schema_takes_and_refuses_commands():
