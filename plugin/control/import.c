@@ -230,8 +230,11 @@ static enum sluice_status run_commit(struct command_call *call, struct sluice_er
 		status = sluice_store_commit(store, error);
 	else
 		sluice_store_rollback(store);
-	if (status != SLUICE_OK)
+	if (status != SLUICE_OK) {
+		/* It would be a place in a definition that came in an earlier command. */
+		error->place[0] = '\0';
 		return status;
+	}
 	write_id(call, session);
 	write_counts(call, session);
 	data_integer(call->data, "deleted", (int64_t)deleted);

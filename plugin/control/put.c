@@ -24,6 +24,8 @@ static enum sluice_status run(struct command_call *call, struct sluice_error *er
 		data_string(call->data, "name", sluice_definition_name(&definition));
 		data_integer(call->data, "revision", revision);
 		sluice_buffer_append(call->data, "}", 1);
+	} else if (error->place[0]) {
+		call_error_within(status, noun, error);
 	}
 	sluice_definition_finish(&definition);
 	return status;

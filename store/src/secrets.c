@@ -36,9 +36,9 @@ static bool is_null(const struct sluice_json *node)
 	return !node || node->type == SLUICE_JSON_NULL;
 }
 
-static enum sluice_status merge(struct sluice_store *store, const struct sluice_json *given,
-                                const struct sluice_json *stored, struct sluice_buffer *merged,
-                                struct sluice_error *error)
+static enum sluice_status merge(struct sluice_store *store, struct sluice_str name,
+                                const struct sluice_json *given, const struct sluice_json *stored,
+                                struct sluice_buffer *merged, struct sluice_error *error)
 {
 	const char *before = "{";
 	char place[sizeof(error->place)];
@@ -53,10 +53,11 @@ static enum sluice_status merge(struct sluice_store *store, const struct sluice_
 					value = old;
 		}
 		if (is_null(value)) {
-			store_error(
-			        store, SLUICE_ERR_INVALID, error,
-			        "null keeps the secret \"%.*s\" that is there, and there is none",
-			        (int)secret->key.len, secret->key.data);
+			store_error(store, SLUICE_ERR_INVALID, error,
+			            "null keeps the secret \"%.*s\" of the connection \"%.*s\", "
+			            "which has none",
+			            (int)secret->key.len, secret->key.data, (int)name.len,
+			            name.data);
 			if (error) {
 				snprintf(place, sizeof(place), "$.secrets.%.*s",
 				         (int)secret->key.len, secret->key.data);
@@ -110,7 +111,7 @@ enum sluice_status store_keep_secrets(struct sluice_store *store, struct store_v
 	    sluice_json_parse(text, 0, SECRETS_MAX_DEPTH, &stored, NULL) == SLUICE_ERR_NOMEM)
 		rc = SQLITE_NOMEM;
 	if (rc == SQLITE_OK)
-		status = merge(store, sluice_json_root(given),
+		status = merge(store, values->list[0].text, sluice_json_root(given),
 		               stored ? sluice_json_root(stored) : NULL, merged, error);
 	else
 		status = store_fault(store, rc, "the connection can't be put", error);

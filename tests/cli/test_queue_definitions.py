@@ -82,7 +82,8 @@ def test_import_export_and_diff_carry_queues(db, write, tmp_path):
     assert {"queue": "q", "change": "changed"} in changes["changes"]
     assert {"queue": "other", "change": "removed"} in changes["changes"]
     assert sluice("rule", "import", "--db", db, fewer, "--replace", "--json").json == {
-        "rules": 1, "buses": 0, "queues": 1, "changed": 2, "deleted": 2, "dry_run": False}
+        "rules": 1, "buses": 0, "queues": 1, "connections": 0, "targets": 0, "sources": 0, "changed": 2, "deleted": 2,
+        "dry_run": False}
     assert sluice("status", "--db", db, "--json").json["queues"] == 1
 
 

@@ -33,7 +33,7 @@ def names(db):
 
 def test_import_makes_the_store_and_puts_every_rule(db, write):
     result = sluice("rule", "import", "--db", db, write(rule("b"), rule("a")), "--json")
-    assert result.json == {"rules": 2, "buses": 0, "queues": 0, "changed": 2, "deleted": 0, "dry_run": False}
+    assert result.json == {"rules": 2, "buses": 0, "queues": 0, "connections": 0, "targets": 0, "sources": 0, "changed": 2, "deleted": 0, "dry_run": False}
     assert names(db) == ["a", "b"]
 
 
@@ -75,7 +75,7 @@ def test_import_of_nothing_makes_an_empty_store(db, write):
 def test_a_dry_run_changes_nothing(db, write):
     sluice("rule", "import", "--db", db, write(rule("a")))
     result = sluice("rule", "import", "--db", db, write(rule("b")), "--replace", "--dry-run", "--json").json
-    assert result == {"rules": 1, "buses": 0, "queues": 0, "changed": 1, "deleted": 1, "dry_run": True}
+    assert result == {"rules": 1, "buses": 0, "queues": 0, "connections": 0, "targets": 0, "sources": 0, "changed": 1, "deleted": 1, "dry_run": True}
     assert names(db) == ["a"]
     sluice("rule", "import", "--db", db, write(rule("b")), "--replace")
     assert names(db) == ["b"]

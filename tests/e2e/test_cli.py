@@ -71,7 +71,7 @@ def test_import_is_all_or_nothing_and_names_the_line_that_the_broker_refused(bro
 def test_what_the_broker_says_is_what_the_store_says(broker, write):
     path = write({"bus": {"name": "o", "topics": ["o/#"]}}, rule("a", bus="o", state="SHADOW"), rule("b", 2))
     first = broker.cli("rule", "import", path, "--json").json
-    assert first == {"rules": 2, "buses": 1, "queues": 0, "changed": 3, "deleted": 0, "dry_run": False}
+    assert first == {"rules": 2, "buses": 1, "queues": 0, "connections": 0, "targets": 0, "sources": 0, "changed": 3, "deleted": 0, "dry_run": False}
     for arguments in (("rule", "list"), ("rule", "list", "--json"), ("rule", "list", "--full"), ("bus", "list"),
                       ("bus", "list", "--json"), ("rule", "get", "a"), ("rule", "export"),
                       ("rule", "list", "--state", "SHADOW"), ("rule", "list", "--prefix", "b"),
