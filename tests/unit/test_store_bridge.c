@@ -222,8 +222,7 @@ static void test_the_tables_refuse_what_is_no_definition(void **state)
 		"INSERT INTO bridge_targets (name, kind, delivery) VALUES ('a', 'http', '1')",
 		"INSERT INTO bridge_sources (name, kind, topic) VALUES ('a', 'wills', '')",
 		"INSERT INTO bridge_sources (name, kind, topic) VALUES ('a', '', 't')",
-		"INSERT INTO rule_errors (kind, name, revision, code, message)"
-		" VALUES ('x', 'a', 1, '', '')",
+		"INSERT INTO tombstones (kind, name, revision) VALUES ('x', 'a', 1)",
 	};
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
 		char statement[200];
