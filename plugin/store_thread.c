@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "control/request.h"
-#include "control/bridges.h"
 #include "control/session.h"
 #include "control/taps.h"
 #include "drain.h"
@@ -206,7 +205,7 @@ static void *run(void *arg)
 			struct sluice_error error;
 			store_thread_follow(thread, &error);
 			sessions_expire(thread, now_ms);
-			bridges_expire(thread, now_ms);
+			bridge_reports_expire(&thread->bridges, now_ms);
 			schedules_run(thread, 0);
 		} else if (!message) {
 			struct pollfd wake = { .fd = thread->wake_fd, .events = POLLIN };
@@ -291,7 +290,7 @@ void store_thread_destroy(struct store_thread *thread, struct garbage *garbage)
 		return;
 	free_garbage(thread, garbage);
 	sessions_finish(thread);
-	bridges_finish(thread);
+	bridge_reports_finish(&thread->bridges);
 	while (thread->taps)
 		control_tap_free(thread, thread->taps);
 	schedules_finish(&thread->schedules);

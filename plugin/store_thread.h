@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "bridge_reports.h"
 #include "registry.h"
 #include "schedules.h"
 #include "sluice_store/data.h"
@@ -17,7 +18,6 @@
 
 struct plugin;
 struct session;
-struct bridge_report;
 
 /* The store's thread's own state; only its functions and control/ look inside. */
 struct store_thread {
@@ -30,10 +30,9 @@ struct store_thread {
 	int64_t last_replay_ms; /* in the name of the last replay */
 	uint64_t last_id;       /* of taps, imports, exports */
 	struct schedules schedules;
-	struct session *sessions;      /* imports and exports under way; see control/session.h */
-	size_t session_count[2];       /* exports, imports */
-	struct bridge_report *bridges; /* see control/bridges.h */
-	size_t bridge_count;
+	struct session *sessions; /* imports and exports under way; see control/session.h */
+	size_t session_count[2];  /* exports, imports */
+	struct bridge_reports bridges;
 	int64_t next_poll_ms, next_open_ms;
 	bool running; /* there is a thread: changes go through the ring */
 	pthread_t thread;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* reportBridge, getBridgeStatus */
-#include "bridges.h"
-
-#include <stdlib.h>
-
 #include "clock.h"
+#include "command.h"
 #include "document.h"
 #include "sluice/members.h"
 #include "sluice/transform.h"
 
 enum { PAGE = 64, PAGE_BYTES = 1024 * 1024, NUMBERS_MAX = 8, TEXTS_MAX = 4, TEXT_MAX = 512 };
+
+enum {
+	BRIDGE_BYTES_MAX = 256 * 1024, /* of a report */
+	BRIDGE_ENTRIES_MAX = 1024,     /* targets of a report, and sources */
+};
 
 /* What an entry of a report may say: its name, then counts, then texts. */
 struct entry {
@@ -80,50 +82,11 @@ static enum sluice_status take_list(const struct command_call *call, const char 
 	return SLUICE_OK;
 }
 
-static struct bridge_report **find(struct store_thread *thread, struct sluice_str name)
-{
-	struct bridge_report **link = &thread->bridges;
-	/* In the order in which call_chooses pages. */
-	while (*link) {
-		struct sluice_str other = sluice_str((*link)->name);
-		size_t shorter = name.len < other.len ? name.len : other.len;
-		int order = memcmp(other.data, name.data, shorter);
-		if (order > 0 || (order == 0 && other.len >= name.len))
-			break;
-		link = &(*link)->next;
-	}
-	return link;
-}
-
-/* Puts the report in the place of the bridge's last one. */
-static enum sluice_status keep(struct store_thread *thread, struct sluice_str name,
-                               const struct sluice_buffer *members, struct sluice_error *error)
-{
-	struct bridge_report **link = find(thread, name), *old = *link;
-	bool known = old && sluice_str_equal(sluice_str(old->name), name);
-	if (!known && thread->bridge_count == BRIDGES_MAX)
-		return sluice_error_set(error, SLUICE_ERR_LIMIT, SIZE_MAX, NULL,
-		                        "%d bridges have reported in the last minute", BRIDGES_MAX);
-	struct bridge_report *report = calloc(1, sizeof *report + members->len);
-	if (!report)
-		return sluice_out_of_memory(error);
-	memcpy(report->name, name.data, name.len);
-	memcpy(report->members, members->data, members->len);
-	report->len = members->len;
-	report->told_ms = clock_monotonic_ms();
-	report->time_ms = clock_real_ms();
-	report->next = known ? old->next : old;
-	*link = report;
-	thread->bridge_count += !known;
-	if (known)
-		free(old);
-	return SLUICE_OK;
-}
-
 static enum sluice_status run_report(struct command_call *call, struct sluice_error *error)
 {
 	struct sluice_buffer members = { .limit = BRIDGE_BYTES_MAX };
 	struct sluice_str name = call_string(call, "bridge");
+	int64_t now_ms = clock_monotonic_ms();
 	enum sluice_status status = take_list(call, "targets", &target_entry, &members, error);
 	if (status == SLUICE_OK)
 		status = take_list(call, "sources", &source_entry, &members, error);
@@ -132,9 +95,11 @@ static enum sluice_status run_report(struct command_call *call, struct sluice_er
 		                          "a report may have %d bytes", BRIDGE_BYTES_MAX);
 	else if (status == SLUICE_OK && members.failed)
 		status = sluice_out_of_memory(error);
-	bridges_expire(call->thread, clock_monotonic_ms());
+	bridge_reports_expire(&call->thread->bridges, now_ms);
 	if (status == SLUICE_OK)
-		status = keep(call->thread, name, &members, error);
+		status = bridge_reports_put(&call->thread->bridges, name,
+		                            sluice_buffer_str(&members), now_ms, clock_real_ms(),
+		                            error);
 	sluice_buffer_finish(&members);
 	if (status != SLUICE_OK)
 		return status;
@@ -164,10 +129,10 @@ static enum sluice_status run_status(struct command_call *call, struct sluice_er
 	const struct bridge_report *last = NULL;
 	bool more = false;
 	(void)error;
-	bridges_expire(call->thread, clock_monotonic_ms());
+	bridge_reports_expire(&call->thread->bridges, clock_monotonic_ms());
 	sluice_buffer_append_text(data, "{\"bridges\":[");
 	size_t start = data->len;
-	for (const struct bridge_report *report = call->thread->bridges; report && !more;
+	for (const struct bridge_report *report = call->thread->bridges.first; report && !more;
 	     report = report->next) {
 		if (!call_chooses(call, report->name))
 			continue;
@@ -184,28 +149,6 @@ static enum sluice_status run_status(struct command_call *call, struct sluice_er
 		data_string(data, "next", sluice_str(last->name));
 	sluice_buffer_append(data, "}", 1);
 	return SLUICE_OK;
-}
-
-/* --- life --- */
-
-void bridges_expire(struct store_thread *thread, int64_t now_ms)
-{
-	struct bridge_report **link = &thread->bridges;
-	while (*link) {
-		struct bridge_report *report = *link;
-		if (now_ms - report->told_ms < BRIDGE_SILENT_MS) {
-			link = &report->next;
-			continue;
-		}
-		*link = report->next;
-		thread->bridge_count--;
-		free(report);
-	}
-}
-
-void bridges_finish(struct store_thread *thread)
-{
-	bridges_expire(thread, INT64_MAX);
 }
 
 const struct command command_report_bridge = {
