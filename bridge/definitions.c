@@ -45,9 +45,20 @@ static struct known *find(const struct definitions *definitions, enum sluice_sto
 	return at;
 }
 
+/* The plugin hears of it at about the same time: credit that came too early is said again. */
+static void tell_queue(const struct bridge *bridge, struct sluice_str queue)
+{
+	for (struct target *at = bridge->targets; at; at = at->next) {
+		if (sluice_str_equal(target_queue(at), queue))
+			target_queue_changed(at);
+	}
+}
+
 static void on_change(void *arg, enum sluice_store_kind kind, const struct sluice_store_row *row)
 {
 	struct definitions *definitions = arg;
+	if (kind == SLUICE_STORE_QUEUE)
+		tell_queue(definitions->bridge, row->name);
 	if (!is_ours(kind) || row->name.len > SLUICE_NAME_MAX)
 		return;
 	struct known *known = find(definitions, kind, row->name);

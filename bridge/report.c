@@ -35,9 +35,9 @@ static void append_target(struct sluice_buffer *out, const struct target *target
 	char time[SLUICE_TIME_SIZE];
 	sluice_buffer_printf(out, "{\"name\":\"%s\"", target_name(target));
 	append_number(out, "delivered", target->numbers.delivered);
+	append_number(out, "failed", target->numbers.failed);
 	append_number(out, "retried", target->numbers.retried);
 	append_number(out, "dead", target->numbers.dead);
-	append_number(out, "let_go", target->numbers.let_go);
 	append_number(out, "in_flight", target->held);
 	append_text(out, "breaker", breaker_state_name(target->breaker.state));
 	if (target->last_error_ms != 0) {
@@ -52,7 +52,6 @@ static void append_source(struct sluice_buffer *out, const struct source *source
 {
 	sluice_buffer_printf(out, "{\"name\":\"%s\"", source_name(source));
 	append_number(out, "published", source->published);
-	append_number(out, "refused", source->refused);
 	if (source->trouble[0])
 		append_text(out, "trouble", source->trouble);
 	sluice_buffer_append_text(out, "}");

@@ -20,7 +20,7 @@ struct publishing {
 
 const char *source_name(const struct source *source)
 {
-	return source->definition->name.data;
+	return source->name;
 }
 
 void source_trouble(struct source *source, const char *text)
@@ -71,10 +71,7 @@ static void end(struct publishing *publishing, bool taken_in, const char *reason
 	void *arg = publishing->arg;
 	unlink_publishing(publishing);
 	free(publishing);
-	if (taken_in)
-		source->published++;
-	else
-		source->refused++;
+	source->published += taken_in;
 	done(arg, taken_in, reason);
 	if (source->wants_room && source->inlet && source->under_way <= UNDER_WAY_MAX / 2 &&
 	    link_is_connected(source->bridge->link)) {
@@ -232,6 +229,8 @@ struct source *source_create(struct bridge *bridge, struct sluice_bridge_source 
 	}
 	source->bridge = bridge;
 	source->definition = definition;
+	snprintf(source->name, sizeof source->name, "%.*s", (int)definition->name.len,
+	         definition->name.data);
 	source->credentials = credentials;
 	source->kind = inlet_kind_find(sluice_str(definition->kind->name));
 	uv_timer_init(&bridge->loop, &source->timer);

@@ -11,6 +11,7 @@
 struct source {
 	struct source *next;
 	struct bridge *bridge;
+	char name[SLUICE_NAME_MAX + 1];          /* the definition\'s */
 	struct sluice_bridge_source *definition; /* owned */
 	struct credentials *credentials;         /* owned; NULL = none */
 	const struct inlet_kind *kind;
@@ -21,7 +22,7 @@ struct source {
 	bool wants_room; /* it was told no */
 	uv_timer_t timer;
 	struct sluice_buffer buffer;
-	uint64_t published, refused;
+	uint64_t published;
 	char trouble[256]; /* "" = none */
 };
 

@@ -15,6 +15,7 @@ enum {
 	CREDIT_LEASE_S = 60,
 	CREDIT_AGAIN_MS = 20000, /* well before the lease is over */
 	NO_QUEUE_AGAIN_MS = 5000,
+	SAY_AGAIN = 3,
 	OPEN_AGAIN_MS = 30000,
 };
 
@@ -33,7 +34,7 @@ static int64_t now_ms(const struct target *target)
 
 const char *target_name(const struct target *target)
 {
-	return target->definition->name.data;
+	return target->name;
 }
 
 struct sluice_str target_queue(const struct target *target)
@@ -74,7 +75,7 @@ static void on_ready(void *arg, int reason)
 		char text[128];
 		snprintf(text, sizeof text,
 		         "there is no queue %s, or the broker lets the bridge not use it",
-		         target->definition->queue.data);
+		         target->queue);
 		log_line(LOG_WARNING, "target %s: %s", target_name(target), text);
 		note_error(target, text);
 	} else if (!refused && target->no_queue) {
@@ -90,12 +91,14 @@ static void say_credit(struct target *target)
 	int64_t credit = wanted_credit(target), passed = now_ms(target) - target->said_ms;
 	if (!link_is_connected(target->bridge->link))
 		return;
-	int64_t again_ms = target->no_queue ? NO_QUEUE_AGAIN_MS : CREDIT_AGAIN_MS;
+	int64_t again_ms = target->say_again > 0 ? TICK_MS
+	                   : target->no_queue    ? NO_QUEUE_AGAIN_MS
+	                                         : CREDIT_AGAIN_MS;
 	if (credit == target->credit && (credit == 0 || passed < again_ms))
 		return;
 	if (target->no_queue && passed < again_ms)
 		return;
-	snprintf(topic, sizeof topic, "queues/%s/ready", target->definition->queue.data);
+	snprintf(topic, sizeof topic, "queues/%s/ready", target->queue);
 	snprintf(payload, sizeof payload, "{\"credit\":%" PRId64 ",\"lease_s\":%d}", credit,
 	         CREDIT_LEASE_S);
 	if (!link_publish(target->bridge->link, topic, sluice_str(payload), false, NULL, on_ready,
@@ -103,6 +106,12 @@ static void say_credit(struct target *target)
 		return;
 	target->credit = credit;
 	target->said_ms = now_ms(target);
+	target->say_again -= target->say_again > 0;
+}
+
+void target_queue_changed(struct target *target)
+{
+	target->say_again = SAY_AGAIN;
 }
 
 void target_connected(struct target *target, bool is)
@@ -281,11 +290,10 @@ static void pump(struct target *target)
 static void count_ending(struct target *target, enum settle_verb verb)
 {
 	struct target_numbers *numbers = &target->numbers;
-	uint64_t *number = verb == SETTLE_ACK     ? &numbers->delivered
-	                   : verb == SETTLE_DEAD  ? &numbers->dead
-	                   : verb == SETTLE_LATER ? &numbers->retried
-	                                          : &numbers->let_go;
-	(*number)++;
+	numbers->delivered += verb == SETTLE_ACK;
+	numbers->failed += verb == SETTLE_LATER || verb == SETTLE_DEAD;
+	numbers->retried += verb == SETTLE_LATER;
+	numbers->dead += verb == SETTLE_DEAD;
 }
 
 /* Whether the target itself is in trouble, or well, is the breaker's business; what is wrong with an
@@ -428,6 +436,10 @@ struct target *target_create(struct bridge *bridge, struct sluice_bridge_target 
 	target->definition = definition;
 	target->credentials = credentials;
 	target->enrichment_credentials = enrichment_credentials;
+	snprintf(target->name, sizeof target->name, "%.*s", (int)definition->name.len,
+	         definition->name.data);
+	snprintf(target->queue, sizeof target->queue, "%.*s", (int)definition->queue.len,
+	         definition->queue.data);
 	target->last = &target->first;
 	target->credit = -1;
 	target->kind = outlet_kind_find(sluice_str(definition->kind->name));

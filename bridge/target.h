@@ -21,15 +21,17 @@
 enum { TARGET_ERROR_SIZE = 256 };
 
 struct target_numbers {
-	uint64_t delivered, retried, dead;
-	uint64_t let_go; /* given back without an attempt */
+	uint64_t delivered;
+	uint64_t failed;        /* attempts */
+	uint64_t retried, dead; /* what became of those */
 };
 
 struct target {
 	struct target *next;
 	struct bridge *bridge;
-	struct sluice_bridge_target *definition;                  /* owned */
-	struct credentials *credentials, *enrichment_credentials; /* owned; NULL = none */
+	char name[SLUICE_NAME_MAX + 1], queue[SLUICE_NAME_MAX + 1]; /* the definition\'s */
+	struct sluice_bridge_target *definition;                    /* owned */
+	struct credentials *credentials, *enrichment_credentials;   /* owned; NULL = none */
 	struct outlet *outlet;     /* NULL: it can't be opened, see last_error */
 	struct enricher *enricher; /* NULL = none */
 	const struct outlet_kind *kind;
@@ -47,6 +49,7 @@ struct target {
 	int64_t credit;        /* that was said last; -1 = none yet */
 	int64_t said_ms;       /* when */
 	bool no_queue;         /* its queue is not there: it was told */
+	int say_again;         /* so many times, a tick apart */
 	int64_t open_again_ms; /* when an outlet that could not be opened is tried again */
 	uv_timer_t timer;
 
@@ -74,6 +77,9 @@ void target_close(struct target *target);
 
 /* The connection to the broker came, or went. */
 void target_connected(struct target *target, bool is);
+
+/* Its queue was made, changed, deleted: credit is said again, a few times. */
+void target_queue_changed(struct target *target);
 
 /* A message of its queue. */
 void target_message(struct target *target, const struct link_message *message,
