@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 # What the demos share: a folder that is cleaned up, how commands are shown, a broker with the plugin. Sourced after lib.sh
 # by bash, once the release is built.
-# shellcheck shell=bash disable=SC2154 # root is lib.sh's
+# shellcheck shell=bash disable=SC2154,SC2034 # used by those who source this; root is lib.sh's
 
 # The broker gives up root's privileges before it loads the plugin: all that it needs is here, where it may read and write.
 folder=$(mktemp -d /tmp/sluice-demo.XXXXXX)

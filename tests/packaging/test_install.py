@@ -6,7 +6,7 @@ import subprocess
 from installation import REPOSITORY, install
 
 # What a broker needs, what its users do, programs that link the library, and who builds those.
-COMPONENTS = ("plugin", "cli", "library", "dev", "common")
+COMPONENTS = ("plugin", "cli", "bridge", "library", "dev", "common")
 
 
 def test_the_plugin_is_where_debian_keeps_mosquittos(installed):
@@ -18,13 +18,14 @@ def test_the_plugin_is_where_debian_keeps_mosquittos(installed):
 def test_the_cli_its_man_page_and_the_schemas_are_installed(installed):
     assert "usr/bin/sluice" in installed.files
     assert "usr/share/man/man1/sluice.1" in installed.files
+    assert {"usr/sbin/sluice-bridge", "usr/share/man/man8/sluice-bridge.8"} <= installed.files
     for kind in ("sql", "json"):
         paths = [path for path in (REPOSITORY / "schemas" / kind).rglob("*") if path.is_file()]
         assert {f"usr/share/sluice/{path.relative_to(REPOSITORY / 'schemas')}" for path in paths} <= installed.files
 
 
 def test_nothing_else_is_installed(installed):
-    known = ("usr/bin/sluice", "usr/lib/", "usr/include/sluice/", "usr/share/man/", "usr/share/sluice/", "usr/share/doc/sluice/",
+    known = ("usr/bin/sluice", "usr/sbin/sluice-bridge", "usr/lib/", "usr/include/sluice/", "usr/share/man/", "usr/share/sluice/", "usr/share/doc/sluice/",
              "usr/share/bash-completion/", "usr/share/zsh/", "usr/share/fish/")
     assert [path for path in installed.files if not path.startswith(known)] == []
     below = installed.libdir.relative_to(installed.root)

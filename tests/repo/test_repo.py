@@ -19,6 +19,8 @@ BORDERS = {
     "store": ("mosquitto", "mqtt_protocol", "curl/"),
     "plugin": ("sqlite3",),
     "cli": ("sqlite3", "mosquitto_broker", "mosquitto_plugin"),
+    "client": ("sqlite3", "mosquitto_broker", "mosquitto_plugin", "sluice_store/", "curl/", "uv"),
+    "bridge": ("mosquitto_broker", "mosquitto_plugin"),
 }
 
 
