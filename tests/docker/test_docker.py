@@ -34,6 +34,9 @@ COMPOSE_SCHEMA = {
                 "ports": {"type": "array", "items": {"type": "string", "pattern": r"^([0-9.]+:)?\d+:\d+$"}},
                 "volumes": {"type": "array", "items": {"type": "string", "pattern": "^[^:]+:/[^:]+(:ro)?$"}},
                 "read_only": {"type": "boolean"},
+                "command": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                "depends_on": {"type": "array", "items": {"type": "string"}},
+                "network_mode": {"type": "string", "pattern": "^service:"},
                 "tmpfs": {"type": "array", "items": {"type": "string", "pattern": "^/"}},
                 "cap_drop": {"type": "array", "items": {"type": "string"}},
                 "security_opt": {"type": "array", "items": {"type": "string"}},
@@ -130,6 +133,16 @@ def test_the_configuration_names_options_that_the_plugin_has():
 
 def test_compose_says_only_what_compose_knows():
     jsonschema.validate(COMPOSE, COMPOSE_SCHEMA)
+
+
+def test_the_bridge_stands_beside_the_broker_on_its_store():
+    services = COMPOSE["services"]
+    bridge = services["bridge"]
+    assert bridge["image"] == services["broker"]["image"]
+    assert bridge["network_mode"] == "service:broker" and bridge["depends_on"] == ["broker"]
+    program, *arguments = bridge["command"]
+    assert program == "sluice-bridge" and arguments[arguments.index("--db") + 1] == conf_values("plugin_opt_db_file")[0]
+    assert set(bridge["volumes"]) <= set(services["broker"]["volumes"])
 
 
 def test_compose_keeps_every_volume_of_the_image():
