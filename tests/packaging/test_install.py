@@ -6,6 +6,7 @@ import subprocess
 from installation import REPOSITORY, install
 
 # What a broker needs, what its users do, programs that link the library, and who builds those.
+UNIT = "usr/lib/systemd/system/sluice-bridge.service"
 COMPONENTS = ("plugin", "cli", "bridge", "library", "dev", "common")
 
 
@@ -18,7 +19,9 @@ def test_the_plugin_is_where_debian_keeps_mosquittos(installed):
 def test_the_cli_its_man_page_and_the_schemas_are_installed(installed):
     assert "usr/bin/sluice" in installed.files
     assert "usr/share/man/man1/sluice.1" in installed.files
-    assert {"usr/sbin/sluice-bridge", "usr/share/man/man8/sluice-bridge.8"} <= installed.files
+    bridge = {"usr/sbin/sluice-bridge", "usr/share/man/man8/sluice-bridge.8", UNIT}
+    assert bridge <= installed.files
+    assert "ExecStart=/usr/sbin/sluice-bridge " in (installed.root / UNIT).read_text()
     for kind in ("sql", "json"):
         paths = [path for path in (REPOSITORY / "schemas" / kind).rglob("*") if path.is_file()]
         assert {f"usr/share/sluice/{path.relative_to(REPOSITORY / 'schemas')}" for path in paths} <= installed.files
@@ -29,7 +32,8 @@ def test_nothing_else_is_installed(installed):
              "usr/share/bash-completion/", "usr/share/zsh/", "usr/share/fish/")
     assert [path for path in installed.files if not path.startswith(known)] == []
     below = installed.libdir.relative_to(installed.root)
-    libraries = {path.removeprefix(f"{below}/") for path in installed.files if path.startswith("usr/lib/")}
+    libraries = {path.removeprefix(f"{below}/") for path in installed.files
+                 if path.startswith("usr/lib/") and path != UNIT}
     (version,) = {path for path in libraries if path.startswith("libsluice.so.0.")}
     assert libraries == {"mosquitto_sluice.so", "libsluice.so", "libsluice.so.0", version, "libsluice.a", "pkgconfig/sluice.pc",
                          "cmake/Sluice/SluiceConfigVersion.cmake", "cmake/Sluice/SluiceConfig.cmake",
