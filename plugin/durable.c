@@ -78,7 +78,7 @@ int durable_refuse(struct plugin *plugin, const struct mosquitto_evt_message *me
 	log_limited(
 	        &plugin->log, LOG_NO_ROOM, clock_monotonic_ms(), MOSQ_LOG_ERR,
 	        "a publish on %.200s is refused: the journal has no room for it (journal_max, or "
-	        "a disk that is full)",
+	        "a disk that is full or can't be written)",
 	        message->topic);
 	if (message->qos == 0)
 		return MOSQ_ERR_ACL_DENIED;
