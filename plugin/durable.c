@@ -154,6 +154,7 @@ static void loaded(struct plugin *plugin, struct data_rows *rows)
 	while (rows->done && queue->loading && next_row(rows, &record))
 		queue_load_row(queue, &record);
 	queue_load_end(queue, rows->done, rows->complete, rows->carried_to);
+	plugin->durable.next_ms = 0; /* a redrive may have waited for them */
 }
 
 /* Hands in what is due, until the journal has no room. False when something is left. */
