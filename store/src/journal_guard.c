@@ -31,6 +31,7 @@ static struct {
 	pthread_mutex_t lock;
 	unsigned journals; /* open ones */
 	bool installed;
+	bool twice; /* the one before may call ours */
 	struct sigaction before;
 } guard = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -100,6 +101,7 @@ static void pass_on(int number, siginfo_t *info, void *context)
 
 static void on_bus(int number, siginfo_t *info, void *context)
 {
+	static _Thread_local const siginfo_t *passed JOURNAL_TLS;
 	int reason = errno;
 	uintptr_t at = (uintptr_t)info->si_addr;
 	/* Else somebody sent it, or it is not of what was touched just now. */
@@ -111,20 +113,42 @@ static void on_bus(int number, siginfo_t *info, void *context)
 		journal = journal_appends_here;
 	else if (fault && journal_reads_here && reads_from(journal_reads_here, at, &behind))
 		journal = journal_reads_here;
-	if (!journal || !replace(journal, at, behind))
-		pass_on(number, info, context);
+	if (journal && replace(journal, at, behind)) {
+		errno = reason;
+		return;
+	}
+	if (guard.twice && passed == info) {
+		/* It came round: there is no other. */
+		signal(number, SIG_DFL);
+		raise(number);
+		return;
+	}
+	passed = info;
+	pass_on(number, info, context);
+	passed = NULL;
 	errno = reason;
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == on_bus;
 }
 
 void journal_guard_enter(struct sluice_journal *journal)
 {
 	journal->pages_fd = memfd_create("sluice-journal", MFD_CLOEXEC);
 	pthread_mutex_lock(&guard.lock);
-	if (guard.journals++ == 0 && !guard.installed) {
+	if (guard.journals++ == 0) {
 		struct sigaction action = { .sa_sigaction = on_bus,
 			                    .sa_flags = SA_SIGINFO | SA_ONSTACK };
+		struct sigaction now;
 		sigemptyset(&action.sa_mask);
-		guard.installed = sigaction(SIGBUS, &action, &guard.before) == 0;
+		/* What was put in the place of ours since may call ours, or not: see on_bus. */
+		if (sigaction(SIGBUS, NULL, &now) == 0 && !is_ours(&now)) {
+			guard.twice = guard.installed;
+			guard.before = now;
+			guard.installed = sigaction(SIGBUS, &action, NULL) == 0;
+		}
 	}
 	pthread_mutex_unlock(&guard.lock);
 	journal->guarded = true;
@@ -143,9 +167,9 @@ void journal_guard_leave(struct sluice_journal *journal)
 	if (journal->pages_fd >= 0)
 		close(journal->pages_fd);
 	pthread_mutex_lock(&guard.lock);
-	/* Where another one was put before ours meanwhile, it calls ours, which has to stay. */
+	/* Where another one was put before ours meanwhile, it may call ours, which has to stay. */
 	if (--guard.journals == 0 && guard.installed && sigaction(SIGBUS, NULL, &now) == 0 &&
-	    (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_bus)
+	    is_ours(&now))
 		guard.installed = sigaction(SIGBUS, &guard.before, NULL) != 0;
 	pthread_mutex_unlock(&guard.lock);
 }
