@@ -656,8 +656,9 @@ bool data_thread_start(struct data_thread *thread)
 	thread->running = true;
 	int result = pthread_create(&thread->thread, NULL, run, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	thread->running = result == 0;
-	return thread->running;
+	if (result != 0)
+		thread->running = false; /* else it looks at it already */
+	return result == 0;
 }
 
 void data_thread_destroy(struct data_thread *thread)
