@@ -32,6 +32,7 @@ enum cli_exit queue_numbers_ask(struct control *control, struct sluice_str queue
 		.delayed = number(answer.data, "delayed"),
 		.purged = number(answer.data, "purged"),
 		.redriven = number(answer.data, "redriven"),
+		.stayed = number(answer.data, "stayed"),
 		.redriving = redriving && redriving->type == SLUICE_JSON_TRUE,
 	};
 	answer_finish(&answer);

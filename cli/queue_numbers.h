@@ -7,7 +7,7 @@
 
 struct queue_numbers {
 	uint64_t ready, in_flight, delayed;
-	uint64_t purged, redriven; /* since the broker's start */
+	uint64_t purged, redriven, stayed; /* since the broker's start */
 	bool redriving;
 };
 

@@ -30,7 +30,7 @@ static enum cli_exit begin(const struct cli *cli, struct control *control, int64
 static enum cli_exit follow(struct control *control, struct sluice_str queue, uint64_t total,
                             struct queue_numbers *now, struct sluice_error *error)
 {
-	uint64_t before = now->redriven;
+	uint64_t before = now->redriven + now->stayed;
 	struct progress progress;
 	enum cli_exit code;
 	progress_start(&progress, "moving", (size_t)total);
@@ -38,7 +38,7 @@ static enum cli_exit follow(struct control *control, struct sluice_str queue, ui
 		code = queue_numbers_ask(control, queue, now, error);
 		if (code != CLI_OK || !now->redriving)
 			break;
-		progress_show(&progress, (size_t)(now->redriven - before));
+		progress_show(&progress, (size_t)(now->redriven + now->stayed - before));
 		code = control_step(control, WAIT_MS, error);
 		if (code != CLI_OK)
 			break;
@@ -47,7 +47,7 @@ static enum cli_exit follow(struct control *control, struct sluice_str queue, ui
 	return code;
 }
 
-static enum cli_exit print(const struct cli *cli, uint64_t moved, uint64_t left)
+static enum cli_exit print(const struct cli *cli, uint64_t moved, uint64_t left, uint64_t stayed)
 {
 	struct sluice_buffer out = { 0 };
 	const char *queue = cli->args->operands[0];
@@ -57,6 +57,7 @@ static enum cli_exit print(const struct cli *cli, uint64_t moved, uint64_t left)
 		output_member_text(&out, "name", sluice_str(queue));
 		output_member_integer(&out, "moved", (int64_t)moved);
 		output_member_integer(&out, "left", (int64_t)left);
+		output_member_integer(&out, "stayed", (int64_t)stayed);
 		sluice_buffer_append_text(&out, "}");
 	} else {
 		sluice_buffer_printf(&out, "%s: %s moved, %" PRIu64 " left", queue,
@@ -73,24 +74,28 @@ static enum cli_exit redrive(const struct cli *cli, struct control *control, int
 	struct queue_numbers numbers = { 0 };
 	struct sluice_error error;
 	enum cli_exit code = queue_numbers_ask(control, queue, &numbers, &error);
-	uint64_t before = numbers.redriven, total = numbers.ready;
+	const struct queue_numbers before = numbers;
+	uint64_t total = numbers.ready < (uint64_t)limit ? numbers.ready : (uint64_t)limit;
 	if (code == CLI_OK)
 		code = begin(cli, control, limit, &error);
-	if (total > (uint64_t)limit)
-		total = (uint64_t)limit;
 	if (code == CLI_OK)
 		code = follow(control, queue, total, &numbers, &error);
 	if (code != CLI_OK)
 		return fail(cli, code, NULL, &error);
-	uint64_t moved = numbers.redriven - before;
-	code = print(cli, moved, numbers.ready);
-	if (code == CLI_OK && moved < total) {
+	uint64_t moved = numbers.redriven - before.redriven;
+	uint64_t stayed = numbers.stayed - before.stayed;
+	char text[48];
+	code = print(cli, moved, numbers.ready, stayed);
+	if (code != CLI_OK || (stayed == 0 && moved >= total))
+		return code;
+	if (stayed > 0)
 		sluice_error_set(&error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, NULL,
-		                 "it ended early: the next message comes from no queue that is in "
-		                 "force (--to names one), or the journal has no room");
-		code = fail(cli, CLI_NO, cli->args->operands[0], &error);
-	}
-	return code;
+		                 "%s stayed, from no queue that is in force: --to names one",
+		                 count_messages(stayed, text));
+	else
+		sluice_error_set(&error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, NULL,
+		                 "it ended early: the journal has no room, or others took some");
+	return fail(cli, CLI_NO, cli->args->operands[0], &error);
 }
 
 static enum cli_exit exec_queue_redrive(const struct cli *cli)

@@ -71,17 +71,24 @@ void data_thread_note(struct data_thread *thread, enum sluice_status status,
                       const struct sluice_error *error)
 {
 	enum sluice_status before = (enum sluice_status)counter_get(&thread->numbers->state);
+	bool refuses = thread->open && sluice_journal_refuses(thread->journal);
 	counter_set(&thread->numbers->state, (uint64_t)status);
 	if (status != SLUICE_OK)
 		thread->retry_ms = clock_monotonic_ms() + RETRY_MS;
-	if (status == before)
+	if (status == before && (status == SLUICE_OK || refuses == thread->refuses))
 		return;
+	thread->refuses = refuses;
 	if (status == SLUICE_OK)
 		data_thread_say(thread, MOSQ_LOG_NOTICE, "the durable state can be written again");
 	else if (!thread->open)
 		data_thread_say(
 		        thread, MOSQ_LOG_ERR,
 		        "the durable state can't be opened, and what is for a queue is refused: %s",
+		        error->message);
+	else if (refuses)
+		data_thread_say(
+		        thread, MOSQ_LOG_ERR,
+		        "the journal can't be written, and what is for a queue is refused: %s",
 		        error->message);
 	else
 		data_thread_say(thread, MOSQ_LOG_ERR,
@@ -523,6 +530,12 @@ static void work(struct data_thread *thread)
 			carried = upkeep(thread, now_ms, &other);
 		if (carried == SLUICE_OK)
 			carried = replays_send(thread, &other);
+		/* What the journal takes then may get nowhere: not to be promised. */
+		if (carried != SLUICE_OK &&
+		    sluice_journal_check(thread->journal, &error) != SLUICE_OK) {
+			carried = SLUICE_ERR_IO;
+			other = error;
+		}
 		data_thread_note(thread, carried != SLUICE_OK ? carried : status,
 		                 carried != SLUICE_OK ? &other : &error);
 	}
@@ -638,12 +651,14 @@ bool data_thread_start(struct data_thread *thread)
 	/* Signals are the broker's: its own thread takes them. */
 	sigset_t all, before;
 	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* the journal's */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	thread->running = true;
 	int result = pthread_create(&thread->thread, NULL, run, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	thread->running = result == 0;
-	return thread->running;
+	if (result != 0)
+		thread->running = false; /* else it looks at it already */
+	return result == 0;
 }
 
 void data_thread_destroy(struct data_thread *thread)

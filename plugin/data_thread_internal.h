@@ -20,6 +20,7 @@ struct data_thread {
 	void *arg;
 	bool running; /* there is a thread */
 	bool open;    /* the files are */
+	bool refuses; /* it was told that the journal does */
 	pthread_t thread;
 	struct ring to_data, from_data;
 	int wake_fd;

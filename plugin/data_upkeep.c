@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* What the data thread throws away: archived events whose time is over, or that are too many, and the
- * keys that deduplication need not know any more. In small steps, so that a batch never waits long. */
+ * keys that deduplication need not know any more, what was purged. In small steps, so that a batch never waits long. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +13,7 @@ enum {
 	MORE_MS = 10, /* between two steps, so that others have their turn */
 	TRIM_ROWS = 4096,
 	FORGET_ROWS = 1024,
+	PURGE_ROWS = 4096,
 };
 
 static bool add(void *arg, const struct sluice_retention *retention)
@@ -74,6 +75,9 @@ enum sluice_status upkeep(struct data_thread *thread, int64_t now_ms, struct slu
 	}
 	if (status == SLUICE_OK)
 		status = sluice_data_forget_seen(thread->data, real_ms, FORGET_ROWS, &more, error);
+	again |= status == SLUICE_OK && more;
+	if (status == SLUICE_OK)
+		status = sluice_data_purge_part(thread->data, PURGE_ROWS, &more, error);
 	again |= status == SLUICE_OK && more;
 	thread->next_upkeep_ms = now_ms + (again ? MORE_MS : UPKEEP_MS);
 	return status;

@@ -78,7 +78,7 @@ int durable_refuse(struct plugin *plugin, const struct mosquitto_evt_message *me
 	log_limited(
 	        &plugin->log, LOG_NO_ROOM, clock_monotonic_ms(), MOSQ_LOG_ERR,
 	        "a publish on %.200s is refused: the journal has no room for it (journal_max, or "
-	        "a disk that is full)",
+	        "a disk that is full or can't be written)",
 	        message->topic);
 	if (message->qos == 0)
 		return MOSQ_ERR_ACL_DENIED;
@@ -154,6 +154,7 @@ static void loaded(struct plugin *plugin, struct data_rows *rows)
 	while (rows->done && queue->loading && next_row(rows, &record))
 		queue_load_row(queue, &record);
 	queue_load_end(queue, rows->done, rows->complete, rows->carried_to);
+	plugin->durable.next_ms = 0; /* a redrive may have waited for them */
 }
 
 /* Hands in what is due, until the journal has no room. False when something is left. */

@@ -12,7 +12,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config mosquitto-dev libmosq
 packages_run="mosquitto mosquitto-clients sqlite3 tzdata"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
 	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base libfaketime
-	postgresql nats-server python3-aiosmtpd nginx-light"
+	e2fsprogs xfsprogs postgresql nats-server python3-aiosmtpd nginx-light"
 packages_demo_bridge="postgresql postgresql-client python3 python3-aiosmtpd util-linux"
 packages_bench="g++ libcjson-dev libsimdjson-dev libcmocka-dev python3"
 packages_arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user"

@@ -67,6 +67,7 @@ void data_queue_numbers(struct sluice_buffer *data, const struct queue_numbers *
 		{ "expired", &numbers->expired },
 		{ "purged", &numbers->purged },
 		{ "redriven", &numbers->redriven },
+		{ "stayed", &numbers->stayed },
 		{ "deduplicated", &numbers->deduplicated },
 		{ "bad_receipts", &numbers->bad_receipts },
 	};

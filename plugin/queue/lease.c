@@ -533,6 +533,12 @@ static void redrive(struct queue *queue)
 		if (name.len == 0)
 			name = message->record.origin;
 		struct queue *to = queues_find(queue->all, name);
+		bool stays = (!to || to == queue) && queue->redrive_queue[0] == '\0';
+		if (stays && message->record.id <= queue->redrive_to_id &&
+		    queue_put_last(queue, message)) {
+			counter_add(&queue->numbers->stayed, 1);
+			continue;
+		}
 		if (message->record.id > queue->redrive_to_id || !to || to == queue ||
 		    !move(queue, message, to, (struct sluice_str){ 0 }, (struct sluice_str){ 0 })) {
 			queue->redrive_left = 0;

@@ -385,6 +385,28 @@ void queue_drop(struct queue *queue, struct queued *message)
 	queued_destroy(message);
 }
 
+bool queue_put_last(struct queue *queue, struct queued *message)
+{
+	struct queues *all = queue->all;
+	int64_t bytes = (int64_t)message->record.payload.len;
+	const struct sluice_record move = { .kind = SLUICE_RECORD_MOVE,
+		                            .queue = sluice_str(queue->name),
+		                            .id = message->record.id,
+		                            .to_queue = sluice_str(queue->name),
+		                            .new_id = all->last_id + 1,
+		                            .enqueued_ms = message->record.enqueued_ms,
+		                            .attempts = message->record.attempts,
+		                            .origin = message->record.origin,
+		                            .error = message->record.error };
+	if (!all->io.write(all->io.arg, &move, 1, true))
+		return false;
+	spill(queue, queues_next_id(all));
+	queue_drop(queue, message);
+	gauge_add(&queue->numbers->ready, 1);
+	gauge_add(&queue->numbers->bytes, bytes);
+	return true;
+}
+
 bool queue_purge(struct queue *queue)
 {
 	struct queues *all = queue->all;

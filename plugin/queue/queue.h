@@ -65,7 +65,7 @@ struct queue_numbers {
 	counter workers;
 	counter redriving; /* 1 while a redrive is under way */
 	counter accepted, delivered, redelivered, acknowledged, returned, timed_out, dead, expired,
-	        purged, redriven, deduplicated, bad_receipts;
+	        purged, redriven, stayed, deduplicated, bad_receipts;
 };
 
 /* --- who takes messages: receivers.c --- */
@@ -214,6 +214,9 @@ int64_t queue_next_ms(const struct queue *queue);
 
 /* How long the oldest that is ready has been there; 0 when there is none. */
 uint64_t queue_oldest_age_s(const struct queue *queue);
+
+/* Takes its place anew, behind all others, as it is. False when the journal has no room. Frees it. */
+bool queue_put_last(struct queue *queue, struct queued *message);
 
 /* False when the journal has no room. */
 bool queue_purge(struct queue *queue);

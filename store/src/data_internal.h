@@ -38,6 +38,11 @@ enum data_sql {
 	DATA_ENTRY_MOVE,
 	DATA_ENTRY_DELETE,
 	DATA_PURGE_COUNT,
+	DATA_PURGE_SET,
+	DATA_PURGE_NEWER,
+	DATA_PURGE_NEXT,
+	DATA_PURGE_PART,
+	DATA_PURGE_END,
 	DATA_PURGE_MESSAGES,
 	DATA_PURGE_ENTRIES,
 	DATA_READY,
@@ -102,6 +107,7 @@ struct data_name {
 	int64_t number;
 	int64_t counts[DATA_STATE_COUNT]; /* messages of a queue that SQLite has */
 	int64_t bytes;
+	uint64_t purged_to;               /* up to here there is none, whatever rows there are */
 	int64_t archived, archived_bytes; /* events of a bus */
 	uint64_t archived_id;             /* the highest that ever came */
 	struct data_block block;          /* that is being filled */
@@ -207,7 +213,10 @@ int data_write_entry(struct sluice_data *data, const struct data_entry *entry);
 int data_delete_message(struct sluice_data *data, struct data_name *queue, uint64_t id);
 int data_move_message(struct sluice_data *data, struct data_name *queue, struct data_name *to,
                       const struct sluice_record *record);
+/* All up to that id; of a long queue the rows go later (data_purge.c). */
 int data_purge_messages(struct sluice_data *data, struct data_name *queue, uint64_t id);
+/* So many more are in that state, with so many bytes. */
+void data_count(struct data_name *queue, enum data_state state, int64_t messages, int64_t bytes);
 /* A message of a queue that SQLite has enters another state. */
 void data_count_change(struct data_name *queue, enum data_state from, enum data_state to);
 

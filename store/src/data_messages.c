@@ -9,7 +9,7 @@ void data_count_change(struct data_name *queue, enum data_state from, enum data_
 	queue->queue_changed = true;
 }
 
-static void count(struct data_name *queue, enum data_state state, int64_t messages, int64_t bytes)
+void data_count(struct data_name *queue, enum data_state state, int64_t messages, int64_t bytes)
 {
 	queue->counts[state] += messages;
 	queue->bytes += bytes;
@@ -55,6 +55,8 @@ static int add_message(struct sluice_data *data, const struct sluice_record *rec
 static int add(struct sluice_data *data, const struct data_entry *entry)
 {
 	const struct sluice_record *record = &entry->record;
+	if (record->id <= entry->queue->purged_to)
+		return SQLITE_OK;
 	int rc = add_message(data, record);
 	if (rc != SQLITE_OK || sqlite3_changes(data->file.db) == 0)
 		return rc; /* it is there already */
@@ -67,7 +69,7 @@ static int add(struct sluice_data *data, const struct data_entry *entry)
 	bind_state(stmt, 5, record);
 	rc = store_finish(stmt);
 	if (rc == SQLITE_OK)
-		count(entry->queue, entry->state, 1, row[3]);
+		data_count(entry->queue, entry->state, 1, row[3]);
 	return rc;
 }
 
@@ -77,6 +79,8 @@ static int find(struct sluice_data *data, const struct data_name *queue, uint64_
 {
 	/* One after the other costs less than asking for all: mostly the first or the second is it. */
 	int rc = SQLITE_DONE;
+	if (id <= queue->purged_to)
+		return rc;
 	for (int i = 0; i < DATA_STATE_COUNT && rc == SQLITE_DONE; i++) {
 		const int64_t key[] = { queue->number, i, (int64_t)id };
 		rc = data_one_row(data, DATA_ENTRY, DATA_NO_TEXT, key, 3, bytes, 1);
@@ -119,7 +123,7 @@ int data_delete_message(struct sluice_data *data, struct data_name *queue, uint6
 	if (rc == SQLITE_OK)
 		rc = data_run_with(data, DATA_MESSAGE_DELETE, &entry[2], 1);
 	if (rc == SQLITE_OK)
-		count(queue, state, -1, -bytes);
+		data_count(queue, state, -1, -bytes);
 	return rc;
 }
 
@@ -154,32 +158,8 @@ int data_move_message(struct sluice_data *data, struct data_name *queue, struct 
 	store_bind(stmt, 7, record->reason);
 	rc = store_finish(stmt);
 	if (rc == SQLITE_OK) {
-		count(queue, state, -1, -bytes);
-		count(to, DATA_STATE_READY, 1, bytes);
+		data_count(queue, state, -1, -bytes);
+		data_count(to, DATA_STATE_READY, 1, bytes);
 	}
-	return rc;
-}
-
-static int purge_state(struct sluice_data *data, struct data_name *queue, enum data_state state,
-                       uint64_t id)
-{
-	const int64_t range[] = { queue->number, state, (int64_t)id };
-	int64_t sums[2];
-	int rc = data_one_row(data, DATA_PURGE_COUNT, DATA_NO_TEXT, range, 3, sums, 2);
-	if (rc != SQLITE_ROW || sums[0] == 0)
-		return rc == SQLITE_ROW ? SQLITE_OK : rc;
-	rc = data_run_with(data, DATA_PURGE_MESSAGES, range, 3);
-	if (rc == SQLITE_OK)
-		rc = data_run_with(data, DATA_PURGE_ENTRIES, range, 3);
-	if (rc == SQLITE_OK)
-		count(queue, state, -sums[0], -sums[1]);
-	return rc;
-}
-
-int data_purge_messages(struct sluice_data *data, struct data_name *queue, uint64_t id)
-{
-	int rc = SQLITE_OK;
-	for (int state = 0; state < DATA_STATE_COUNT && rc == SQLITE_OK; state++)
-		rc = purge_state(data, queue, (enum data_state)state, id);
 	return rc;
 }

@@ -25,6 +25,7 @@ static void read_name(sqlite3_stmt *stmt, struct data_name *name)
 	name->archived = sqlite3_column_int64(stmt, 5);
 	name->archived_bytes = sqlite3_column_int64(stmt, 6);
 	name->archived_id = (uint64_t)sqlite3_column_int64(stmt, 7);
+	name->purged_to = (uint64_t)sqlite3_column_int64(stmt, 8);
 }
 
 static int load(struct sluice_data *data, struct data_name *name, bool add)

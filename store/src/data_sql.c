@@ -13,9 +13,13 @@
 	                                         " e.receipt, e.worker, e.reason, m.enqueued_ms, " \
 	                                         "m.group_key, m.origin, m.error, " NAME_OF(       \
 	                                                 "m.bus") ", " DATA_EVENT_COLUMNS " FROM "
-#define ROW_JOIN        " e LEFT JOIN messages m ON m.id = e.id "
-#define IN_QUEUE(state) "WHERE queue = " NUMBER_OF("?1") " AND state = " state " AND id > ?2"
-#define BLOCK_COLUMNS   "block, used, first_id, last_id, events, bytes, min_ms, max_ms"
+#define ROW_JOIN " e LEFT JOIN messages m ON m.id = e.id "
+/* What has an id up to it was purged; its rows may be there still. */
+#define PURGED(queue) "ifnull((SELECT up_to FROM purges WHERE queue = " queue "), 0)"
+#define IN_QUEUE(state)                                                                            \
+	"WHERE queue = " NUMBER_OF("?1") " AND state = " state                                     \
+	                                 " AND id > max(?2, " PURGED(NUMBER_OF("?1")) ")"
+#define BLOCK_COLUMNS "block, used, first_id, last_id, events, bytes, min_ms, max_ms"
 
 static const char *const texts[DATA_SQL_COUNT] = {
 	[DATA_BEGIN] = "BEGIN",
@@ -24,10 +28,12 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	[DATA_ROLLBACK] = "ROLLBACK",
 	[DATA_PROGRESS] = "SELECT position, last_id FROM progress",
 	[DATA_PROGRESS_SET] = "UPDATE progress SET position = ?1, last_id = ?2",
-	[DATA_NAME] = "SELECT n.number, q.ready, q.held, q.parked, q.bytes,"
-	              " a.events, a.bytes, a.last_id FROM names n"
-	              " LEFT JOIN queues q ON q.queue = n.number"
-	              " LEFT JOIN archives a ON a.bus = n.number WHERE n.name = ?1",
+	[DATA_NAME] =
+	        "SELECT n.number, q.ready, q.held, q.parked, q.bytes,"
+	        " a.events, a.bytes, a.last_id, " PURGED(
+	                "n.number") " FROM names n"
+	                            " LEFT JOIN queues q ON q.queue = n.number"
+	                            " LEFT JOIN archives a ON a.bus = n.number WHERE n.name = ?1",
 	[DATA_NAME_ADD] = "INSERT INTO names (name) VALUES (?1)",
 	[DATA_QUEUE_SET] = "INSERT INTO queues VALUES (?1, ?2, ?3, ?4, ?5)"
 	                   " ON CONFLICT (queue) DO UPDATE SET ready = ?2, held = ?3,"
@@ -57,14 +63,24 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	                    " WHERE queue = ?1 AND state = ?2 AND id = ?3",
 	[DATA_ENTRY_DELETE] = "DELETE FROM entries WHERE queue = ?1 AND state = ?2 AND id = ?3",
 	[DATA_PURGE_COUNT] = "SELECT count(*), total(bytes) FROM entries"
-	                     " WHERE queue = ?1 AND state = ?2 AND id <= ?3",
+	                     " WHERE queue = ?1 AND state = ?2 AND id <= ?3 AND id > ?4",
+	[DATA_PURGE_SET] = "INSERT OR REPLACE INTO purges VALUES (?1, ?2)",
+	[DATA_PURGE_NEWER] = "SELECT EXISTS (SELECT 1 FROM entries WHERE queue = ?1"
+	                     " AND state IN (0, 1, 2) AND id > ?2)",
+	[DATA_PURGE_NEXT] = "SELECT queue, up_to FROM purges LIMIT 1",
+	[DATA_PURGE_PART] = "SELECT id FROM entries WHERE queue = ?1 AND state = 0 AND id <= ?2"
+	                    " ORDER BY id LIMIT 1 OFFSET ?3",
+	[DATA_PURGE_END] = "DELETE FROM purges WHERE queue = ?1",
 	[DATA_PURGE_MESSAGES] = "DELETE FROM messages WHERE id IN (SELECT id FROM entries"
 	                        " WHERE queue = ?1 AND state = ?2 AND id <= ?3)",
 	[DATA_PURGE_ENTRIES] = "DELETE FROM entries"
 	                       " WHERE queue = ?1 AND state = ?2 AND id <= ?3",
 
-	[DATA_READY] = ROW_COLUMNS "entries" ROW_JOIN "WHERE e.queue = " NUMBER_OF(
-	        "?1") " AND e.state = 0 AND e.id > ?2 ORDER BY e.id LIMIT ?3",
+	[DATA_READY] = ROW_COLUMNS
+	"entries" ROW_JOIN
+	"WHERE e.queue = " NUMBER_OF("?1") " AND e.state = 0 AND e.id > max(?2, " PURGED(
+	        NUMBER_OF("?1")) ")"
+	                         " ORDER BY e.id LIMIT ?3",
 	[DATA_HELD] = ROW_COLUMNS "entries" ROW_JOIN "WHERE e.queue = " NUMBER_OF(
 	        "?1") " AND e.state = 1 AND e.id > ?2 ORDER BY e.id LIMIT ?3",
 	/* Each state is in the order of ids, so that the three are merged and not sorted. */
@@ -75,15 +91,19 @@ static const char *const texts[DATA_SQL_COUNT] = {
 	                                                               "ORDER BY e.id",
 	[DATA_DEAD_GROUPS] =
 	        "SELECT m.group_key, count(*), min(m.id) FROM entries e JOIN messages m"
-	        " ON m.id = e.id WHERE e.queue = " NUMBER_OF(
-	                "?1") " AND m.origin = ?2 AND m.group_key IS NOT NULL"
-	                      " GROUP BY m.group_key",
-	[DATA_COUNT] = "SELECT q.ready, q.held, q.parked, q.bytes,"
-	               " (SELECT enqueued_ms FROM messages WHERE id = (SELECT min(id) FROM ("
-	               "SELECT min(id) AS id FROM entries WHERE queue = q.queue AND state = 0"
-	               " UNION ALL SELECT min(id) FROM entries WHERE queue = q.queue AND state = 1"
-	               " UNION ALL SELECT min(id) FROM entries WHERE queue = q.queue AND state = 2"
-	               "))) FROM queues q WHERE q.queue = " NUMBER_OF("?1"),
+	        " ON m.id = e.id WHERE e.queue = " NUMBER_OF("?1") " AND e.id > " PURGED(
+	                NUMBER_OF("?1")) " AND m.origin = ?2"
+	                                 " AND m.group_key IS NOT NULL"
+	                                 " GROUP BY m.group_key",
+	[DATA_COUNT] =
+	        "SELECT q.ready, q.held, q.parked, q.bytes,"
+	        " (SELECT enqueued_ms FROM messages WHERE id = (SELECT min(id) FROM ("
+	        "SELECT min(id) AS id FROM entries WHERE queue = q.queue AND state = 0"
+	        " AND id > " PURGED("q.queue") " UNION ALL SELECT min(id) FROM entries WHERE queue "
+	                                       "= q.queue AND state = 1"
+	                                       " UNION ALL SELECT min(id) FROM entries WHERE queue "
+	                                       "= q.queue AND state = 2"
+	                                       "))) FROM queues q WHERE q.queue = " NUMBER_OF("?1"),
 	[DATA_DUE] = ROW_COLUMNS "entries" ROW_JOIN
 	                         "WHERE e.state = 2 AND e.due_ms <= ?1 ORDER BY e.due_ms LIMIT 1",
 	[DATA_NEXT_DUE] = "SELECT due_ms FROM entries WHERE state = 2 ORDER BY due_ms LIMIT 1",

@@ -78,8 +78,10 @@ static enum sluice_status open_all(struct sluice_journal *journal,
 		                          (unsigned long long)options->position);
 	if (status == SLUICE_OK)
 		status = journal_folder_open(journal, error);
-	if (status == SLUICE_OK)
+	if (status == SLUICE_OK) {
+		journal_guard_enter(journal);
 		status = journal_load(journal, options->position, damage, arg, error);
+	}
 	if (status != SLUICE_OK)
 		return status;
 	journal->target = target(journal);
@@ -103,7 +105,10 @@ enum sluice_status sluice_journal_open(const struct sluice_journal_options *opti
 	journal = (struct sluice_journal *)aligned;
 	journal->memory = memory;
 	journal->dir_fd = -1;
+	journal->pages_fd = -1;
 	journal->durability = options->durability;
+	journal->damage = damage;
+	journal->damage_arg = arg;
 	journal->oldest = 1; /* and ready is 0: none */
 	journal->at.segment.bytes = JOURNAL_HEADER;
 	journal->dir = strdup(options->dir);
@@ -130,6 +135,7 @@ void sluice_journal_close(struct sluice_journal *journal)
 		unmap(journal_slot(journal, ordinal));
 	for (size_t i = 0; i < journal->spare_count; i++)
 		unmap(&journal->spares[i]);
+	journal_guard_leave(journal);
 	if (journal->dir_fd >= 0)
 		close(journal->dir_fd);
 	free(journal->slots);

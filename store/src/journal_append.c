@@ -21,6 +21,9 @@ static uint64_t room(const struct sluice_journal *journal)
 bool sluice_journal_has_room(struct sluice_journal *journal, size_t len, bool last)
 {
 	uint64_t needed = (uint64_t)len + (last ? 0 : journal->kept_bytes);
+	/* relaxed: what is appended although it says so by now is void, see sluice_journal_commit. */
+	if (atomic_load_explicit(&journal->refuses, memory_order_relaxed))
+		return false;
 	if (len <= sluice_journal_max_frame(journal) && needed <= room(journal))
 		return true;
 	/* relaxed: a wish. Whether it is heard now or at the next call changes nothing. */
@@ -60,6 +63,7 @@ static void begin_piece(struct sluice_journal *journal)
 		journal->first_len = (uint32_t)len;
 		journal->start = now->segment.base + now->offset;
 		journal->begun = (struct journal_place){ now->ordinal, now->offset };
+		journal->begun_segment = now->segment;
 	}
 	journal_piece_begin(journal->piece, now->segment.base + now->offset,
 	                    (uint32_t)journal->left, (uint32_t)len | more);
@@ -84,6 +88,7 @@ bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last)
 {
 	if (len == 0 || !sluice_journal_has_room(journal, len, last))
 		return false;
+	journal_appends_here = journal;
 	journal->now = journal->at;
 	journal->first = NULL;
 	journal->left = len;
@@ -118,6 +123,26 @@ void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t
 	}
 }
 
+/* Whether a page that was written to is not the file's any more. */
+static bool faulted(struct sluice_journal *journal)
+{
+	/* The handler ran, if it did, in this thread: the compiler alone must not look too early. */
+	atomic_signal_fence(memory_order_seq_cst);
+	uint64_t faults = atomic_load_explicit(&journal->faults, memory_order_relaxed);
+	if (faults == journal->faults_seen)
+		return false;
+	journal->faults_seen = faults;
+	return true;
+}
+
+/* Behind all that may have lost a page. */
+static void leave_segments(struct sluice_journal *journal)
+{
+	journal->at = journal->now;
+	journal->at.offset = journal_usable(&journal->at.segment);
+	atomic_store_explicit(&journal->current, journal->at.ordinal, memory_order_relaxed);
+}
+
 bool sluice_journal_commit(struct sluice_journal *journal)
 {
 	struct journal_writer *now = &journal->now;
@@ -127,16 +152,31 @@ bool sluice_journal_commit(struct sluice_journal *journal)
 	end_piece(journal);
 	journal_piece_end(journal->first, journal_piece_check(journal->first, journal->first_len,
 	                                                      journal->first_key, from, from));
-	journal->first = NULL;
 	uint64_t end = now->segment.base + now->offset;
 	/* Before others hear of it: then the segments may be taken away. */
 	if (journal->durability == SLUICE_DURABLE_POWER)
 		safe = journal_sync_range(journal, journal->begun.ordinal, now->ordinal, from, end);
+	bool lost = faulted(journal);
+	if (!safe || lost) {
+		/* It was not promised, and its publisher sends it again: it must not come twice. */
+		journal_piece_end(journal->first, 0);
+		journal->first = NULL;
+		atomic_store_explicit(&journal->refuses, true, memory_order_relaxed);
+		if (lost)
+			leave_segments(journal);
+		return false;
+	}
+	journal->first = NULL;
 	journal->at = *now;
 	atomic_store_explicit(&journal->current, now->ordinal, memory_order_relaxed);
 	/* release: who sees the new end sees the frame before it. */
 	atomic_store_explicit(&journal->end, end, memory_order_release);
-	return safe;
+	return true;
+}
+
+bool sluice_journal_refuses(const struct sluice_journal *journal)
+{
+	return atomic_load_explicit(&journal->refuses, memory_order_relaxed);
 }
 
 uint64_t sluice_journal_end(const struct sluice_journal *journal)

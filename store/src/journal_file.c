@@ -62,6 +62,27 @@ enum sluice_status journal_folder_open(struct sluice_journal *journal, struct sl
 	                        "%s: another process has this journal open", journal->dir);
 }
 
+enum sluice_status journal_folder_probe(const struct sluice_journal *journal,
+                                        struct sluice_error *error)
+{
+	char name[JOURNAL_NAME];
+	/* A name that is free: a number is another segment's only when it is made. */
+	journal_name(name, journal->next_number, "part");
+	int fd = openat(journal->dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool done = fd >= 0 && fsync(fd) == 0;
+	int reason = errno;
+	if (fd >= 0) {
+		close(fd);
+		unlinkat(journal->dir_fd, name, 0);
+	}
+	/* What these mean to a file that is there already, only a write to it can tell. */
+	if (done || reason == ENOSPC || reason == EDQUOT || reason == EMFILE || reason == ENFILE ||
+	    reason == ENOMEM)
+		return SLUICE_OK;
+	errno = reason;
+	return journal_fault(journal, "", "can't be written", error);
+}
+
 /* --- ready --- */
 
 static bool write_all(int fd, const unsigned char *data, size_t len, off_t offset)

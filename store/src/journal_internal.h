@@ -92,6 +92,8 @@ struct sluice_journal {
 	size_t segments_most; /* by that */
 	size_t kept_bytes;
 	size_t page_bytes;
+	int pages_fd; /* memory, for pages that can't be had; -1: none */
+	bool guarded;
 	size_t slot_count;
 	struct journal_segment *slots;
 
@@ -99,6 +101,8 @@ struct sluice_journal {
 	_Alignas(64) struct journal_writer at; /* behind the last commit */
 	struct journal_writer now;             /* within the frame that was begun */
 	struct journal_place begun;            /* its first piece */
+	struct journal_segment begun_segment;  /* where that stands */
+	uint64_t faults_seen;                  /* what was written after these is on no disk */
 	unsigned char *first;                  /* that piece; NULL: no frame is begun */
 	uint64_t first_key, start;
 	uint32_t first_len;
@@ -108,6 +112,11 @@ struct sluice_journal {
 	_Atomic uint64_t end;
 	_Atomic uint64_t current; /* at.ordinal, for counting only */
 	_Atomic uint64_t wanted;  /* room that was asked for and was not there */
+	/* Any thread's, in the handler of SIGBUS too (journal_guard.c). */
+	_Atomic uint64_t pages;  /* of segments, that memory was put in place of */
+	_Atomic uint64_t faults; /* of these, where may be written */
+	_Atomic uint64_t unread; /* of these, zeros: nobody knows what stood there */
+	_Atomic bool refuses;    /* the disk does not take what is written: nothing is appended */
 
 	/* The data thread's, but for the atomics. */
 	_Alignas(64) _Atomic uint64_t ready; /* the last ordinal that may be written */
@@ -115,7 +124,10 @@ struct sluice_journal {
 	_Atomic uint64_t disk_bytes;
 	uint64_t oldest;
 	struct journal_place next; /* of the reader */
-	uint64_t synced;           /* position */
+	uint64_t unread_told;
+	sluice_journal_damage_fn damage; /* and its arg: the opener's */
+	void *damage_arg;
+	uint64_t synced; /* position */
 	/* What the next segment that is made ready gets. */
 	uint64_t next_number, next_previous, next_base;
 	struct journal_segment *spares; /* mapped, of segment_bytes, free; slot_count fit */
@@ -190,6 +202,20 @@ bool journal_broken_at(const struct sluice_journal *journal, struct journal_plac
 void journal_join(const struct sluice_journal *journal, const struct journal_found *found,
                   unsigned char *out);
 
+/* --- journal_guard.c: faults in mapped segments --- */
+
+/* initial-exec: a handler of a signal must not make the thread's copy. */
+#define JOURNAL_TLS __attribute__((tls_model("initial-exec")))
+
+/* What faults of this thread are looked for in. */
+extern _Thread_local struct sluice_journal *journal_appends_here JOURNAL_TLS;
+extern _Thread_local struct sluice_journal *journal_reads_here JOURNAL_TLS;
+
+/* Called by the thread that opens, and by the one that closes. Where there is no memory for the pages, or no
+ * handler to be had, it is as safe as it can be. */
+void journal_guard_enter(struct sluice_journal *journal);
+void journal_guard_leave(struct sluice_journal *journal);
+
 /* --- journal_read.c --- */
 
 /* The place of a position in the segments from the oldest to `last`: the nearest that there is. */
@@ -205,6 +231,10 @@ bool journal_sync_range(const struct sluice_journal *journal, uint64_t first_ord
                         uint64_t last_ordinal, uint64_t from, uint64_t to);
 
 /* --- journal_file.c: segments as files --- */
+
+/* Whether the disk takes a file; a full one counts as one that does. */
+enum sluice_status journal_folder_probe(const struct sluice_journal *journal,
+                                        struct sluice_error *error);
 
 /* Fills the error: "DIR/NAME: doing: why", of errno. */
 enum sluice_status journal_fault(const struct sluice_journal *journal, const char *name,

@@ -146,8 +146,21 @@ enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
                                           struct sluice_error *error)
 {
 	collect(journal);
+	if (sluice_journal_refuses(journal)) {
+		if (journal_folder_probe(journal, error) != SLUICE_OK)
+			return SLUICE_ERR_IO;
+		atomic_store_explicit(&journal->refuses, false, memory_order_relaxed);
+	}
 	enum sluice_status status = make_needed(journal, error);
 	populate(journal);
+	return status;
+}
+
+enum sluice_status sluice_journal_check(struct sluice_journal *journal, struct sluice_error *error)
+{
+	enum sluice_status status = journal_folder_probe(journal, error);
+	if (status != SLUICE_OK)
+		atomic_store_explicit(&journal->refuses, true, memory_order_relaxed);
 	return status;
 }
 

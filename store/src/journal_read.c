@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Reading frames in their order, and letting go of them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "journal_internal.h"
@@ -25,13 +26,43 @@ struct journal_place journal_place_of(const struct sluice_journal *journal, uint
 	return place;
 }
 
+/* Pages were lost since the last look. Which frames stood there nobody knows: what is not carried over yet is kept. */
+static void tell_unread(struct sluice_journal *journal)
+{
+	uint64_t unread = atomic_load_explicit(&journal->unread, memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(&journal->current, memory_order_relaxed);
+	uint64_t ready = atomic_load_explicit(&journal->ready, memory_order_relaxed);
+	char path[4096] = "", message[256];
+	if (unread == journal->unread_told)
+		return;
+	journal->unread_told = unread;
+	uint64_t first =
+	        journal->next.ordinal < journal->oldest ? journal->oldest : journal->next.ordinal;
+	if (first > last || last > ready)
+		return;
+	for (uint64_t ordinal = last + 1; ordinal-- > first;)
+		journal_segment_keep(journal, journal_slot(journal, ordinal), path, sizeof(path));
+	snprintf(message, sizeof(message),
+	         "the disk can't read all of %s, or somebody cut it shorter, or one of the %d "
+	         "behind "
+	         "it; what is whole is read",
+	         journal_slot(journal, first)->name, (int)(last - first));
+	if (journal->damage)
+		journal->damage(journal->damage_arg, message, path);
+}
+
 bool sluice_journal_next(struct sluice_journal *journal, struct sluice_journal_frame *frame)
 {
 	uint64_t end = sluice_journal_end(journal);
 	/* This thread's own. */
 	uint64_t last = atomic_load_explicit(&journal->ready, memory_order_relaxed);
 	struct journal_found found;
-	if (!journal_find(journal, last, end, &journal->next, &found))
+	journal_reads_here = journal;
+	/* Before anything is passed over, and so let go of. */
+	tell_unread(journal);
+	bool any = journal_find(journal, last, end, &journal->next, &found);
+	tell_unread(journal);
+	if (!any)
 		return false;
 	if (found.from.ordinal == found.to.ordinal) {
 		frame->data = journal_slot(journal, found.from.ordinal)->map + found.from.offset +

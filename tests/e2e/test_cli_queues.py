@@ -132,7 +132,7 @@ def test_redrive_brings_dead_letters_back_to_where_they_came_from(jobs):
     client.close()
     assert held(jobs, "dead") == 3
     assert jobs.cli("queue", "redrive", "dead", "--limit", 1).out == "dead: 1 message moved, 2 left\n"
-    assert jobs.cli("queue", "redrive", "dead", "--json").json == {"name": "dead", "moved": 2, "left": 0}
+    assert jobs.cli("queue", "redrive", "dead", "--json").json == {"name": "dead", "moved": 2, "left": 0, "stayed": 0}
     assert held(jobs, "jobs") == 3 and numbers(jobs, "dead")["redriven"] == 3
 
 
@@ -142,13 +142,34 @@ def test_redrive_moves_more_than_fit_in_memory(jobs):
     assert held(jobs, "dead") == 3000
 
 
-def test_redrive_says_when_it_ended_early(jobs):
-    put(jobs, "jobs", 2)
-    result = jobs.cli("queue", "redrive", "jobs", check=False)
-    assert result.code == 1 and "it ended early" in result.err
-    assert result.out == "jobs: 0 messages moved, 2 left\n"
+def test_redrive_passes_over_what_comes_from_nowhere_and_says_so(jobs):
+    put(jobs, "dead", 2)
+    put(jobs, "jobs", 3)
+    client = worker(jobs, "jobs", 10)
+    for message in client.wait_for(3):
+        nack(client, message, "broken")
+    client.close()
+    result = jobs.cli("queue", "redrive", "dead", check=False)
+    assert result.code == 1 and "2 messages stayed, from no queue that is in force" in result.err
+    # One may be on offer.
+    assert re.fullmatch("dead: 3 messages moved, [12] left\n", result.out)
+    assert held(jobs, "jobs") == 3 and held(jobs, "dead") == 2 and numbers(jobs, "dead")["stayed"] == 2
+    jobs.restart()
+    assert held(jobs, "jobs") == 3 and held(jobs, "dead") == 2
+    assert jobs.cli("queue", "redrive", "dead", "--to", "jobs").out == "dead: 2 messages moved, 0 left\n"
     result = jobs.cli("queue", "redrive", "jobs", "--to", "jobs", check=False)
     assert result.code == 3 and "must be another queue" in result.err
+
+
+def test_redrive_passes_over_more_than_fit_in_memory(jobs):
+    put(jobs, "dead", 2500)
+    client = worker(jobs, "jobs", 1)
+    put(jobs, "jobs", 1)
+    nack(client, client.take()[0], "broken")
+    client.close()
+    result = jobs.cli("queue", "redrive", "dead", "--json", check=False)
+    assert (result.json["moved"], result.json["stayed"]) == (1, 2500)
+    assert held(jobs, "dead") == 2500
 
 
 def test_a_queue_that_holds_messages_is_not_deleted_by_mistake(jobs):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Queues on a disk that is full, read-only or damaged, and under a clock that steps back."""
+import fcntl
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import random
 import re
 import shutil
 import sqlite3
+import struct
 import subprocess
 import time
 
@@ -88,6 +90,62 @@ def disk(directory):
         pytest.skip("mounting is not allowed here")
     yield store
     subprocess.run(["umount", "-l", store], check=False)
+
+
+class BlockDisk:
+    """A file system on a loop device, which can be made to fail as one whose disk does: it turns read-only at once."""
+
+    def __init__(self, directory, kind):
+        self.kind, self.folder = kind, directory / "broker-0" / "store"
+        image = directory / "image"
+        with open(image, "wb") as file:
+            file.truncate((300 if kind == "xfs" else 32) << 20)
+        if not shutil.which(f"mkfs.{kind}", path="/usr/sbin:/sbin:" + os.environ["PATH"]):
+            pytest.skip(f"there is no mkfs.{kind}")
+        run(f"/usr/sbin/mkfs.{kind}", "-q", image)
+        made = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True)
+        if made.returncode != 0:
+            pytest.skip("there are no loop devices here")
+        self.device = pathlib.Path(made.stdout.strip())
+        self.folder.mkdir(parents=True)
+        if not self.mount():
+            run("losetup", "-d", self.device)
+            pytest.skip(f"{kind} can't be mounted here")
+
+    def mount(self):
+        options = ["-o", "errors=remount-ro"] if self.kind == "ext4" else []
+        return subprocess.run(["mount", *options, self.device, self.folder]).returncode == 0
+
+    def fail(self):
+        if self.kind == "ext4":
+            assert self.device.name.startswith("loop")
+            pathlib.Path(f"/sys/fs/ext4/{self.device.name}/trigger_fs_error").write_text("1")
+            return
+        folder = os.open(self.folder, os.O_RDONLY)
+        fcntl.ioctl(folder, 0x8004587D, struct.pack("I", 2))  # XFS_IOC_GOINGDOWN, writing nothing more
+        os.close(folder)
+
+    def mend(self):
+        """What a person does: the kernel does not let it be written again before it is mounted anew."""
+        run("umount", self.folder)
+        if self.kind == "ext4":
+            assert subprocess.run(["/usr/sbin/e2fsck", "-p", self.device], capture_output=True).returncode < 4
+        assert self.mount()
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.folder], check=False)
+        subprocess.run(["losetup", "-d", self.device], check=False)
+
+
+@pytest.fixture
+def block_disk(request, directory):
+    """The folder of the broker to come, on a BlockDisk. A write to a mapped file of one that has failed: ext4 lets it
+    pass, and it gets nowhere; XFS sends SIGBUS."""
+    if os.geteuid() != 0:
+        pytest.skip("only root has loop devices")
+    made = BlockDisk(directory, request.param)
+    yield made
+    made.close()
 
 
 def fill(folder):
@@ -187,12 +245,10 @@ def test_a_queue_can_be_emptied_on_a_full_disk(start_broker, disk):
     take_all(broker, producer.safe - done)
 
 
-def test_a_disk_that_turns_read_only_is_told_and_nothing_is_lost(start_broker, disk):
+def test_a_disk_that_is_read_only_refuses_the_start_and_nothing_is_lost(start_broker, disk):
     broker = with_queue(start_broker, journal_max=SMALL)
     producer = Producer(broker)
     producer.put(100)
-    # The journal's maps forbid a remount as long as the broker lives: the state of a disk whose errors made the
-    # kernel turn it read-only is that which a broker finds when it starts.
     broker.kill()
     run("mount", "-o", "remount,ro", disk)
     broker.start_refused()
@@ -200,6 +256,41 @@ def test_a_disk_that_turns_read_only_is_told_and_nothing_is_lost(start_broker, d
     broker.start()
     producer.put(10)
     take_all(broker, producer.safe)
+
+
+@pytest.mark.parametrize(["block_disk", "durability"], [("ext4", "process"), ("ext4", "power"), ("xfs", "process")],
+                         indirect=["block_disk"])
+def test_a_disk_that_turns_read_only_under_a_broker_is_told_and_what_was_safe_is_there(start_broker, block_disk,
+                                                                                      durability):
+    broker = with_queue(start_broker, journal_max=SMALL, durability=durability)
+    broker.put_rule("topics", {"other": [{"exists": True}]}, "consumers/c/{topic}")
+    producer = Producer(broker)
+    producer.put(100)
+    # In `process` it is the kernel that writes, when it likes: now.
+    run("sync", "-f", block_disk.folder)
+    safe = set(producer.safe)
+    block_disk.fail()
+    producer.put_until_refused(10000)
+    # Until the data thread saw it; under `power` the broker's own saw it at once.
+    meanwhile = producer.safe - safe
+    assert len(meanwhile) < (1 if durability == "power" else 500)
+    broker.wait_log("the journal can't be written, and what is for a queue is refused: ")
+    producer.put_until_refused(1)
+    if durability == "process":
+        assert_idle(broker)
+
+    # Others notice nothing.
+    consumer = broker.client()
+    consumer.subscribe("consumers/#", qos=1)
+    broker.client().publish("in/y", {"other": 1})
+    assert [message.json for message in consumer.take()] == [{"other": 1}]
+
+    broker.stop()
+    block_disk.mend()
+    broker.start()
+    assert safe <= set(take_all(broker, safe))
+    producer.put(10)
+    take_all(broker, set(range(producer.next - 10, producer.next)))
 
 
 # --- damage ---

@@ -211,6 +211,83 @@ static void test_a_purge_takes_all_states_up_to_its_id(void **state)
 	});
 }
 
+static void purge_parts(struct sluice_data *data, int parts)
+{
+	struct sluice_error error;
+	bool more = true;
+	for (int i = 0; more && i < parts; i++)
+		assert_ok(sluice_data_purge_part(data, 1000, &more, &error), error);
+}
+
+static void test_a_purge_of_a_long_queue_is_done_at_once_and_its_rows_go_in_parts(void **state)
+{
+	enum { LONG = 10000 };
+	struct place *place = *state;
+	struct sluice_data *data = open_data(place, 0);
+	for (uint64_t parts = 0; parts < 4; parts++) {
+		uint64_t first = parts * (LONG + 10) + 1, last = first + LONG - 1;
+		begin(data);
+		for (uint64_t id = first; id <= last; id++) {
+			struct sluice_record record = message("a", id, "x");
+			record.due_ms = id == first + 3 ? 70 : 0;
+			record.parked = id == first + 3;
+			record.group = record.origin = sluice_str("g");
+			apply(data, record);
+		}
+		commit(data, first);
+		counts_are(data, "a", LONG - 1, 0, 1, LONG);
+		begin(data);
+		lease(data, "a", first + 1, 1, 50);
+		apply(data, message("b", last + 1, "b"));
+		apply(data, about(SLUICE_RECORD_PURGE, "a", last + 1));
+		/* What is said of one that is gone changes nothing. */
+		apply(data, about(SLUICE_RECORD_ACK, "a", first + 5));
+		apply(data, message("a", last + 2, "new"));
+		commit(data, last + 2);
+		for (int rest = 0; rest < 3; rest++) {
+			char expected[32];
+			snprintf(expected, sizeof expected, "%llu:new",
+			         (unsigned long long)last + 2);
+			counts_are(data, "a", 1, 0, 0, 3);
+			assert_ready(data, "a", expected);
+			assert_peek(data, "a", expected);
+			struct sluice_data_counts counts;
+			struct sluice_error error;
+			assert_ok(sluice_data_count(data, sluice_str("a"), &counts, &error), error);
+			assert_int_equal(counts.oldest_ms, (last + 2) * 10);
+			struct sluice_buffer groups = { 0 };
+			assert_ok(sluice_data_dead_groups(data, sluice_str("a"), sluice_str("g"),
+			                                  collect_message, &groups, &error),
+			          error);
+			assert_int_equal(groups.len, 0);
+			sluice_buffer_finish(&groups);
+			/* Over a start, in the midst of it, and at its end. */
+			sluice_data_close(data);
+			data = open_data(place, 0);
+			purge_parts(data, rest == 0 ? (int)parts : rest == 1 ? 100 : 0);
+		}
+		begin(data);
+		apply(data, about(SLUICE_RECORD_ACK, "a", last + 2));
+		commit(data, last + 3);
+		counts_are(data, "a", 0, 0, 0, 0);
+	}
+	/* Two purges, of which the first is not over when the second comes. */
+	for (uint64_t id = 100000; id < 140000; id += 20000) {
+		begin(data);
+		for (uint64_t next = 0; next < LONG; next++)
+			apply(data, message("a", id + next, "x"));
+		apply(data, about(SLUICE_RECORD_PURGE, "a", id + LONG));
+		commit(data, id);
+	}
+	counts_are(data, "a", 0, 0, 0, 0);
+	purge_parts(data, 100);
+	sluice_data_close(data);
+	sql_gives(place,
+	          "SELECT count(*) FROM entries; SELECT count(*) FROM messages; SELECT count(*) "
+	          "FROM purges;",
+	          "4\n4\n0\n");
+}
+
 static bool check_row(void *arg, const struct sluice_record *row)
 {
 	const struct sluice_record *expected = arg;
@@ -462,6 +539,7 @@ int main(void)
 		STORE_TEST(test_what_is_not_there_is_left_so),
 		STORE_TEST(test_a_move_keeps_the_payload_and_leaves_lease_and_delay),
 		STORE_TEST(test_a_purge_takes_all_states_up_to_its_id),
+		STORE_TEST(test_a_purge_of_a_long_queue_is_done_at_once_and_its_rows_go_in_parts),
 		STORE_TEST(test_all_members_of_a_message_come_back),
 		STORE_TEST(test_reading_ends_at_a_limit_of_rows_or_bytes_and_goes_on_behind_it),
 		STORE_TEST(test_what_is_parked_comes_when_it_is_due_and_is_ready_then),

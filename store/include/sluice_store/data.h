@@ -103,6 +103,11 @@ enum sluice_status sluice_data_due(struct sluice_data *data, int64_t now_ms, siz
  * sluice_data_due says why. */
 int64_t sluice_data_next_due(struct sluice_data *data);
 
+/* Deletes at most `limit` (not 0) rows of what was purged: a purge of a long queue only notes that they
+ * are gone. *more says whether to call again. A transaction of its own, as sluice_archive_trim. */
+enum sluice_status sluice_data_purge_part(struct sluice_data *data, size_t limit, bool *more,
+                                          struct sluice_error *error);
+
 /* --- deduplication, schedules --- */
 
 /* What was seen and counts still: rows have queue (the scope), dedup, dedup_until_ms. Of a scope in the

@@ -54,7 +54,9 @@ typedef void (*sluice_journal_damage_fn)(void *arg, const char *message, const c
  * SLUICE_ERR_BUSY. Returns with at least one segment ready, and what `kept_bytes` needs; on a full
  * disk with what the files that are there give, as long as that is room for anything.
  *
- * Segments are mapped: a file that somebody cuts shorter while it is open kills the process.
+ * Segments are mapped. While a journal is open SIGBUS is handled: where the disk does not give a page of one, or
+ * somebody cut the file shorter, the frame that is being written is void, and what can't be read is no
+ * frame. Other faults go to the handler before. A thread that appends or reads must not block SIGBUS.
  *
  * SLUICE_ERR_IO, _NOMEM, _BUSY, _VERSION, _INVALID (segment_bytes that no page fits), _LIMIT (room for
  * fewer segments than four, or for more than 16384).
@@ -90,9 +92,14 @@ bool sluice_journal_begin(struct sluice_journal *journal, size_t len, bool last)
  * them: it spares a copy. NULL when they don't stand together; then they are put. */
 unsigned char *sluice_journal_whole(struct sluice_journal *journal);
 void sluice_journal_put(struct sluice_journal *journal, const void *data, size_t len);
-/* The frame holds, for the reader and over a kill. False only under `power` when the disk refused to
- * sync: the frame stands, but is not promised. */
+/* The frame holds, for the reader and over a kill. False when the disk refused: to sync, under `power`,
+ * or to give a page. The frame is void then, as one that there was no room for, and so is what is begun
+ * until sluice_journal_prepare finds that the disk can be written. (What a disk that fails has of it
+ * after a power cut, nobody knows.) */
 bool sluice_journal_commit(struct sluice_journal *journal);
+
+/* Whether nothing is appended, since the disk refuses. Any thread. */
+bool sluice_journal_refuses(const struct sluice_journal *journal);
 
 /* Position behind the last commit. Any thread. */
 uint64_t sluice_journal_end(const struct sluice_journal *journal);
@@ -128,6 +135,14 @@ void sluice_journal_release(struct sluice_journal *journal, uint64_t position);
  */
 enum sluice_status sluice_journal_prepare(struct sluice_journal *journal,
                                           struct sluice_error *error);
+
+/*
+ * Looks whether the disk takes anything, for a caller who sees that it does not: a mapped page of a file
+ * system that turned read-only may take all that is written, and it gets nowhere. When not, nothing is
+ * appended until sluice_journal_prepare finds that it does. A full disk is none that refuses.
+ * SLUICE_ERR_IO.
+ */
+enum sluice_status sluice_journal_check(struct sluice_journal *journal, struct sluice_error *error);
 
 /* Writes what was committed before the call to the disk (`batch`). After an SLUICE_ERR_IO the kernel
  * may have dropped what it could not write: a later SLUICE_OK does not take that back. */
