@@ -120,6 +120,59 @@ static void on_publish(struct mosquitto *mosq, void *arg, int id, int reason,
 	hand_over_number(arg, ACKNOWLEDGED, id, reason);
 }
 
+/* Adds one property to the list. mosquitto_property_copy_all of 2.0.11 would follow NULL where a text
+ * is empty. */
+static int copy_property(mosquitto_property **list, const mosquitto_property *from)
+{
+	int id = mosquitto_property_identifier(from), rc = MOSQ_ERR_SUCCESS;
+	char *name = NULL, *text = NULL;
+	void *data = NULL;
+	uint8_t byte;
+	uint16_t len;
+	uint32_t number;
+	switch (id) {
+	case MQTT_PROP_USER_PROPERTY:
+		if (mosquitto_property_read_string_pair(from, id, &name, &text, false))
+			rc = mosquitto_property_add_string_pair(list, id, name ? name : "",
+			                                        text ? text : "");
+		break;
+	case MQTT_PROP_CONTENT_TYPE:
+	case MQTT_PROP_RESPONSE_TOPIC:
+		if (mosquitto_property_read_string(from, id, &text, false))
+			rc = mosquitto_property_add_string(list, id, text ? text : "");
+		break;
+	case MQTT_PROP_CORRELATION_DATA:
+		if (mosquitto_property_read_binary(from, id, &data, &len, false))
+			rc = mosquitto_property_add_binary(list, id, data, data ? len : 0);
+		break;
+	case MQTT_PROP_PAYLOAD_FORMAT_INDICATOR:
+		if (mosquitto_property_read_byte(from, id, &byte, false))
+			rc = mosquitto_property_add_byte(list, id, byte);
+		break;
+	case MQTT_PROP_MESSAGE_EXPIRY_INTERVAL:
+		if (mosquitto_property_read_int32(from, id, &number, false))
+			rc = mosquitto_property_add_int32(list, id, number);
+		break;
+	default:
+		break; /* nothing that anybody here asks for */
+	}
+	free(name);
+	free(text);
+	free(data);
+	return rc;
+}
+
+static bool copy_properties(mosquitto_property **list, const mosquitto_property *from)
+{
+	for (; from; from = mosquitto_property_next(from)) {
+		if (copy_property(list, from) != MOSQ_ERR_SUCCESS) {
+			mosquitto_property_free_all(list);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto_message *message,
                        const mosquitto_property *properties)
 {
@@ -134,8 +187,7 @@ static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto
 		memcpy(event->bytes, message->topic, topic_len + 1);
 		if (payload_len > 0)
 			memcpy(event->bytes + topic_len + 1, message->payload, payload_len);
-		if (properties && mosquitto_property_copy_all(&event->properties, properties) !=
-		                          MOSQ_ERR_SUCCESS) {
+		if (!copy_properties(&event->properties, properties)) {
 			free(event);
 			event = NULL;
 		}

@@ -15,7 +15,7 @@ enum {
 	CREDIT_LEASE_S = 60,
 	CREDIT_AGAIN_MS = 20000, /* well before the lease is over */
 	NO_QUEUE_AGAIN_MS = 5000,
-	SAY_AGAIN = 3,
+	SAY_AGAIN = 8,
 	OPEN_AGAIN_MS = 30000,
 };
 
@@ -91,7 +91,7 @@ static void say_credit(struct target *target)
 	int64_t credit = wanted_credit(target), passed = now_ms(target) - target->said_ms;
 	if (!link_is_connected(target->bridge->link))
 		return;
-	int64_t again_ms = target->say_again > 0 ? TICK_MS
+	int64_t again_ms = target->say_again > 0 ? BUSY_TICK_MS
 	                   : target->no_queue    ? NO_QUEUE_AGAIN_MS
 	                                         : CREDIT_AGAIN_MS;
 	if (credit == target->credit && (credit == 0 || passed < again_ms))
@@ -407,7 +407,8 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
 	int64_t now = now_ms(target);
-	uv_timer_start(timer, on_timer, target->held > 0 ? BUSY_TICK_MS : TICK_MS, 0);
+	bool busy = target->held > 0 || target->say_again > 0;
+	uv_timer_start(timer, on_timer, busy ? BUSY_TICK_MS : TICK_MS, 0);
 	if (!target->outlet && target->definition->enabled && target->kind &&
 	    now >= target->open_again_ms)
 		open_outlet(target);
@@ -461,6 +462,7 @@ struct target *target_create(struct bridge *bridge, struct sluice_bridge_target 
 
 void target_begin(struct target *target)
 {
+	target->say_again = SAY_AGAIN; /* its queue may be as new, and the plugin not have it yet */
 	if (!target->kind || (target->definition->enrichment.kind && !target->enricher_kind))
 		target_fault(target, "this build of the bridge knows no such kind");
 	else if (target->definition->enabled)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness import PATIENCE, wait_until
+from mqtt import publish_properties
 
 SOAK = os.environ.get("SLUICE_SOAK") == "1"
 USER = {"user": "nobody"} if os.getuid() == 0 else {}  # root's bridge wants to be told
@@ -51,6 +52,15 @@ def test_an_event_arrives_and_its_queue_is_empty(bridge, files):
     numbers = bridge.wait_drained("jobs")
     assert numbers["acknowledged"] == 2
     assert sorted(json.loads(line)["n"] for line in lines(files / "out")) == [1, 3]
+
+
+def test_properties_that_are_empty_harm_nothing(bridge, files):
+    bridge.route("jobs", "exec", {**USER, "command": append_to(files / "out")})
+    with bridge.broker.client(version=5) as client:
+        client.publish("in/x", {"n": 1}, properties=publish_properties(
+            user=[("empty", ""), ("", "empty"), ("", "")], content_type="", correlation_data=b""))
+    assert bridge.wait_drained("jobs")["acknowledged"] == 1
+    assert len(lines(files / "out")) == 1
 
 
 def test_what_comes_before_the_bridge_waits_for_it(broker, start_bridge, files):
