@@ -3,9 +3,11 @@
 #include "exec/exec.h"
 #include "inlet.h"
 #include "outlet.h"
+#include "sql/sql.h"
 
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
+	&outlet_sql,
 	NULL,
 };
 
