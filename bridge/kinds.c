@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Every kind that this build knows: a line for each. */
+#include "exec/exec.h"
 #include "inlet.h"
 #include "outlet.h"
+#include "sql/sql.h"
 
 static const struct outlet_kind *const outlets[] = {
+	&outlet_exec,
+	&outlet_sql,
 	NULL,
 };
 
 static const struct enricher_kind *const enrichers[] = {
+	&enricher_exec,
 	NULL,
 };
 
