@@ -3,6 +3,8 @@
 #include "inlet.h"
 #include "outlet.h"
 
+extern const struct inlet_kind postgres_inlet_kind;
+
 static const struct outlet_kind *const outlets[] = {
 	NULL,
 };
@@ -12,6 +14,7 @@ static const struct enricher_kind *const enrichers[] = {
 };
 
 static const struct inlet_kind *const inlets[] = {
+	&postgres_inlet_kind,
 	NULL,
 };
 
