@@ -3,7 +3,7 @@
 #include "inlet.h"
 #include "outlet.h"
 
-extern const struct inlet_kind postgres_inlet_kind;
+extern const struct inlet_kind postgres_inlet_kind, sqlite_inlet_kind;
 
 static const struct outlet_kind *const outlets[] = {
 	NULL,
@@ -15,6 +15,7 @@ static const struct enricher_kind *const enrichers[] = {
 
 static const struct inlet_kind *const inlets[] = {
 	&postgres_inlet_kind,
+	&sqlite_inlet_kind,
 	NULL,
 };
 
