@@ -5,6 +5,8 @@
 #include "outlet.h"
 #include "sql/sql.h"
 
+extern const struct inlet_kind postgres_inlet_kind, sqlite_inlet_kind;
+
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
 	&outlet_sql,
@@ -17,6 +19,8 @@ static const struct enricher_kind *const enrichers[] = {
 };
 
 static const struct inlet_kind *const inlets[] = {
+	&postgres_inlet_kind,
+	&sqlite_inlet_kind,
 	NULL,
 };
 

@@ -35,6 +35,7 @@ const struct verb *const verbs[] = {
 	&verb_target_enable,
 	&verb_target_disable,
 	&verb_target_status,
+	&verb_source_add,
 	&verb_source_put,
 	&verb_source_get,
 	&verb_source_list,

@@ -15,7 +15,7 @@ extern const struct verb verb_connection_put, verb_connection_get, verb_connecti
 extern const struct verb verb_target_put, verb_target_get, verb_target_list, verb_target_delete,
         verb_target_enable, verb_target_disable, verb_target_status;
 extern const struct verb verb_source_put, verb_source_get, verb_source_list, verb_source_delete,
-        verb_source_enable, verb_source_disable;
+        verb_source_enable, verb_source_disable, verb_source_add;
 extern const struct verb verb_rule_import;
 extern const struct verb verb_rule_export;
 extern const struct verb verb_rule_diff;

@@ -206,11 +206,15 @@ static const struct sluice_setting postgres_source[] = {
 	OPTIONAL("tables", TEXTS), BOOL("create", true), END,
 };
 
+static const char *const starts[] = { "trim-horizon", "latest", NULL };
+
 static const struct sluice_setting sqlite_source[] = {
 	REQUIRED_TEXT("file"),
 	OPTIONAL("tables", TEXTS),
 	INTEGER("keep_s", 86400, 60, YEAR_S),
 	INTEGER("poll_ms", 200, 10, 60000),
+	CHOICE("start", 0, starts),
+	BOOL("create", true),
 	END,
 };
 
