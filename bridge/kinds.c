@@ -4,6 +4,7 @@
 #include "inlet.h"
 #include "outlet.h"
 #include "sql/sql.h"
+#include "wills/wills.h"
 
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
@@ -17,6 +18,7 @@ static const struct enricher_kind *const enrichers[] = {
 };
 
 static const struct inlet_kind *const inlets[] = {
+	&wills_inlet,
 	NULL,
 };
 
