@@ -4,6 +4,7 @@
 #include "inlet.h"
 #include "outlet.h"
 #include "sql/sql.h"
+#include "webhook/webhook.h"
 #include "wills/wills.h"
 
 static const struct outlet_kind *const outlets[] = {
@@ -18,6 +19,7 @@ static const struct enricher_kind *const enrichers[] = {
 };
 
 static const struct inlet_kind *const inlets[] = {
+	&webhook_inlet,
 	&wills_inlet,
 	NULL,
 };
