@@ -4,6 +4,8 @@
 #include "inlet.h"
 #include "outlet.h"
 #include "sql/sql.h"
+#include "webhook/webhook.h"
+#include "wills/wills.h"
 
 extern const struct inlet_kind postgres_inlet_kind, sqlite_inlet_kind;
 
@@ -21,6 +23,8 @@ static const struct enricher_kind *const enrichers[] = {
 static const struct inlet_kind *const inlets[] = {
 	&postgres_inlet_kind,
 	&sqlite_inlet_kind,
+	&webhook_inlet,
+	&wills_inlet,
 	NULL,
 };
 

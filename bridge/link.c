@@ -429,11 +429,28 @@ bool link_publish(struct link *link, const char *topic, struct sluice_str payloa
 	return true;
 }
 
-void link_subscribe(struct link *link, const char *filter, int options)
+static void subscribe(struct link *link, const char *filter, int options,
+                      const mosquitto_property *properties)
 {
-	int rc = mosquitto_subscribe_v5(link->mosq, NULL, filter, 1, options, NULL);
+	int rc = mosquitto_subscribe_v5(link->mosq, NULL, filter, 1, options, properties);
 	if (rc != MOSQ_ERR_SUCCESS && rc != MOSQ_ERR_NO_CONN)
 		log_line(LOG_ERROR, "can't subscribe to %s: %s", filter, mosquitto_strerror(rc));
+}
+
+void link_subscribe(struct link *link, const char *filter, int options)
+{
+	subscribe(link, filter, options, NULL);
+}
+
+void link_subscribe_as(struct link *link, const char *filter, int options, uint32_t identifier)
+{
+	mosquitto_property *properties = NULL;
+	if (mosquitto_property_add_varint(&properties, MQTT_PROP_SUBSCRIPTION_IDENTIFIER,
+	                                  identifier) == MOSQ_ERR_SUCCESS)
+		subscribe(link, filter, options, properties);
+	else
+		log_line(LOG_ERROR, "can't subscribe to %s: out of memory", filter);
+	mosquitto_property_free_all(&properties);
 }
 
 void link_unsubscribe(struct link *link, const char *filter)

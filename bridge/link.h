@@ -65,6 +65,8 @@ bool link_publish(struct link *link, const char *topic, struct sluice_str payloa
 /* Subscribes at QoS 1, now or when it is connected; not again after a new connection, which a
  * subscriber hears of. options: MQTT_SUB_OPT_… of mqtt_protocol.h */
 void link_subscribe(struct link *link, const char *filter, int options);
+/* The same, and what comes by it has `identifier` (1 to 268,435,455) among its properties. */
+void link_subscribe_as(struct link *link, const char *filter, int options, uint32_t identifier);
 void link_unsubscribe(struct link *link, const char *filter);
 
 /* Forgets who waits for an acknowledgement: their `done` is not called. False when nobody does. */

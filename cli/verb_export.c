@@ -21,12 +21,13 @@ static bool is_untouched_default(struct sluice_str text)
 	struct sluice_bus *bus;
 	if (sluice_bus_parse(text, &bus, NULL) != SLUICE_OK)
 		return false;
-	bool untouched =
-	        sluice_str_equal(bus->name, SLUICE_STR("default")) && bus->description.len == 0 &&
-	        bus->deliver_original && !bus->archive && bus->topic_count == 1 &&
-	        sluice_str_equal(bus->topics[0], SLUICE_STR("#")) && bus->exclude_count == 2 &&
-	        sluice_str_equal(bus->exclude[0], SLUICE_STR("consumers/#")) &&
-	        sluice_str_equal(bus->exclude[1], SLUICE_STR("queues/#"));
+	bool untouched = sluice_str_equal(bus->name, SLUICE_STR("default")) &&
+	                 bus->description.len == 0 && bus->deliver_original && !bus->archive &&
+	                 bus->will_topic_count == 0 && bus->topic_count == 1 &&
+	                 sluice_str_equal(bus->topics[0], SLUICE_STR("#")) &&
+	                 bus->exclude_count == 2 &&
+	                 sluice_str_equal(bus->exclude[0], SLUICE_STR("consumers/#")) &&
+	                 sluice_str_equal(bus->exclude[1], SLUICE_STR("queues/#"));
 	sluice_bus_destroy(bus);
 	return untouched;
 }

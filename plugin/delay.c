@@ -4,6 +4,7 @@
 #include "packed_list.h"
 #include "properties_pack.h"
 #include "route_internal.h"
+#include "wills.h"
 
 /* All that the message will carry, since neither target nor event are there then. */
 static bool pack(struct route *route, const struct delayed *delayed, struct sluice_buffer *out)
@@ -73,6 +74,7 @@ bool delay_deliver(struct plugin *plugin, const struct sluice_record *record)
 	if (payload && record->payload.len > 0)
 		memcpy(payload, record->payload.data, record->payload.len);
 	bool sent = payload && !topic.failed && packed_list_make(record->properties, &list) &&
+	            wills_mark(plugin, record->topic, &list) &&
 	            mosquitto_broker_publish(NULL, topic.data, (int)record->payload.len, payload,
 	                                     record->qos, record->retain, list) == MOSQ_ERR_SUCCESS;
 	if (sent) {

@@ -19,6 +19,7 @@ enum log_kind {
 	LOG_MEMORY,
 	LOG_NO_ROOM,
 	LOG_QUEUE,
+	LOG_WILLS,
 	LOG_KINDS,
 };
 

@@ -37,6 +37,7 @@ struct plugin {
 	struct durable durable;
 	struct subscribers subscribers;
 	struct fires fires;
+	size_t will_buses;       /* buses in force that take wills in */
 	bool started;            /* all that was in force at the broker's start is */
 	struct garbage *garbage; /* not yet given back */
 	size_t request_count;    /* requests that are not answered yet */

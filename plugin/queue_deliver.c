@@ -10,6 +10,7 @@
 #include "packed_list.h"
 #include "queue/wire.h"
 #include "sluice/base64.h"
+#include "wills.h"
 
 /* Why it is a dead letter: a property for each member of the error's object. */
 static bool add_error(mosquitto_property **list, const struct sluice_record *record)
@@ -128,7 +129,6 @@ static bool add_batch_properties(mosquitto_property **list)
 
 bool queue_deliver(void *arg, const struct queue_delivery *delivery)
 {
-	(void)arg;
 	char topic[sizeof QUEUE_TOPICS + SLUICE_NAME_MAX + sizeof "/out/" + RECEIPT_TEXT_SIZE];
 	mosquitto_property *list = NULL;
 	size_t len;
@@ -142,6 +142,7 @@ bool queue_deliver(void *arg, const struct queue_delivery *delivery)
 	                                         expiry_s) == MOSQ_ERR_SUCCESS &&
 	            (delivery->batch ? add_batch_properties(&list)
 	                             : make_properties(&delivery->messages[0]->record, &list)) &&
+	            wills_mark(arg, sluice_str(topic), &list) &&
 	            mosquitto_broker_publish(delivery->client_id, topic, (int)len, payload, 1,
 	                                     false, list) == MOSQ_ERR_SUCCESS;
 	if (!done) {

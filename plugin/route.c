@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "route_internal.h"
+#include "wills.h"
 
 enum { SAMPLE_INTERVAL_MS = 1000 };
 
@@ -362,6 +363,32 @@ enum route_replay_result route_replay(struct plugin *plugin, const struct replay
 	return route.matched ? REPLAY_MATCHED : REPLAY_UNMATCHED;
 }
 
+bool route_will(struct plugin *plugin, const struct mosquitto_evt_message *will,
+                struct bus_record *bus)
+{
+	struct router *router = &plugin->router;
+	struct route route = {
+		.plugin = plugin, .router = router, .message = will, .event = route_event(will)
+	};
+	/* Whose it was nobody knows: these are of the bridge. */
+	route.event.client_id = route.event.username = (struct sluice_str){ 0 };
+	router->event_number++;
+	router->visit_count = 0;
+	counter_add(&plugin->metrics.events, 1);
+	route_visit(&route, bus, route.event.payload, NULL);
+	run(&route);
+	return !route.refused;
+}
+
+/* So that the bridge does not take it for a will. */
+static void mark(struct plugin *plugin, struct mosquitto_evt_message *message)
+{
+	if (!wills_mark(plugin, sluice_str(message->topic), &message->properties))
+		log_limited(&plugin->log, LOG_MEMORY, clock_monotonic_ms(), MOSQ_LOG_ERR,
+		            "out of memory: a publish on %.200s may be taken for a will",
+		            message->topic);
+}
+
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 {
 	struct router *router = &plugin->router;
@@ -370,7 +397,7 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 		               .message = message,
 		               .event = route_event(message) };
 	int result;
-	if (queue_publish(plugin, message, &result))
+	if (queue_publish(plugin, message, &result) || wills_publish(plugin, message, &result))
 		return result;
 	if (plugin->options.protect_targets &&
 	    protect_owns(&plugin->ruleset.protect, route.event.topic))
@@ -389,8 +416,10 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 			keep |= !bus->deliver_original;
 		}
 	}
-	if (router->visit_count == 0 && !route.over_limit)
+	if (router->visit_count == 0 && !route.over_limit) {
+		mark(plugin, message);
 		return MOSQ_ERR_SUCCESS;
+	}
 	counter_add(&plugin->metrics.events, 1);
 	run(&route);
 	if (route.refused)
@@ -399,6 +428,8 @@ int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message)
 		/* It goes on, unheard, so that the producer is told that all is well. */
 		broker_compat_hide_topic(message);
 		message->retain = false;
+	} else {
+		mark(plugin, message);
 	}
 	return MOSQ_ERR_SUCCESS;
 }

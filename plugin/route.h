@@ -74,6 +74,11 @@ enum route_replay_result {
  * retained only where a target says so, and tells each whom it is delivered to what it is. */
 enum route_replay_result route_replay(struct plugin *plugin, const struct replayed *replay);
 
+/* Routes a client's last will, whose topic, QoS and retain flag the message says, as an event of one
+ * bus. False when the journal has no room for it: nothing happened. */
+bool route_will(struct plugin *plugin, const struct mosquitto_evt_message *will,
+                struct bus_record *bus);
+
 /* Routes a publish; returns what the MESSAGE callback returns to the broker. */
 int route_publish(struct plugin *plugin, struct mosquitto_evt_message *message);
 

@@ -5,6 +5,7 @@
 
 #include "archive.h"
 #include "plugin.h"
+#include "wills.h"
 
 bool ruleset_init(struct ruleset *ruleset)
 {
@@ -181,8 +182,10 @@ void ruleset_change_defined(struct plugin *plugin, struct defined *defined,
 			done &= durable_put_queue(plugin, definition->content.queue,
 			                          &record->numbers);
 	}
-	if (defined->kind == SLUICE_STORE_BUS)
+	if (defined->kind == SLUICE_STORE_BUS) {
 		archive_bus_changed(plugin, defined->definition, definition);
+		wills_bus_changed(plugin, defined->definition, definition);
+	}
 	if (!done)
 		log_line(MOSQ_LOG_ERR, "out of memory: %s %s is not in force",
 		         sluice_store_noun(defined->kind), defined->name);

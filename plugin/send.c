@@ -3,6 +3,33 @@
 #include <inttypes.h>
 
 #include "route_internal.h"
+#include "wills.h"
+
+static bool make_properties(struct route *route, struct delivery *delivery)
+{
+	const struct sluice_target *target = delivery->target;
+	if (!route->message->properties && !route->replay && target->properties == 0 &&
+	    target->expiry_s == 0 && !target->content_type.data)
+		return true;
+	/* Once for all deliveries: on Mosquitto 2.0 each string that is read is copied. */
+	if (!delivery_properties_copied(target, &route->plugin->compat))
+		route_read_properties(route, EVENT_PROPERTIES);
+	if (route->no_memory)
+		return false;
+	struct delivery_properties properties = {
+		.list = route->message->properties,
+		.event = &route->event,
+		.target = target,
+		.rule = delivery->entry->rule->name,
+		.topic = route->event.topic,
+		.replay = route_replay_name(route),
+	};
+	if (route->replay || target->properties & SLUICE_ADD_ID)
+		properties.id = route_id(route);
+	if (route->replay || target->properties & SLUICE_ADD_TIME)
+		properties.time_ms = route_time(route);
+	return delivery_properties_make(&properties, &route->plugin->compat, &delivery->properties);
+}
 
 /* Makes everything that can fail. */
 static bool complete(struct route *route)
@@ -10,29 +37,9 @@ static bool complete(struct route *route)
 	struct plan *plan = &route->router->plan;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct delivery *delivery = &plan->deliveries[i];
-		if (!route->message->properties && !route->replay &&
-		    delivery->target->properties == 0 && delivery->target->expiry_s == 0 &&
-		    !delivery->target->content_type.data)
-			continue;
-		/* Once for all deliveries: on Mosquitto 2.0 each string that is read is copied. */
-		if (!delivery_properties_copied(delivery->target, &route->plugin->compat))
-			route_read_properties(route, EVENT_PROPERTIES);
-		if (route->no_memory)
-			return false;
-		struct delivery_properties properties = {
-			.list = route->message->properties,
-			.event = &route->event,
-			.target = delivery->target,
-			.rule = delivery->entry->rule->name,
-			.topic = route->event.topic,
-			.replay = route_replay_name(route),
-		};
-		if (route->replay || delivery->target->properties & SLUICE_ADD_ID)
-			properties.id = route_id(route);
-		if (route->replay || delivery->target->properties & SLUICE_ADD_TIME)
-			properties.time_ms = route_time(route);
-		if (!delivery_properties_make(&properties, &route->plugin->compat,
-		                              &delivery->properties))
+		if (!make_properties(route, delivery) ||
+		    !wills_mark(route->plugin, sluice_str(plan_topic(plan, delivery)),
+		                &delivery->properties))
 			return false;
 	}
 	return plan_complete(plan);

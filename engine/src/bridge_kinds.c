@@ -224,6 +224,8 @@ static const struct sluice_setting webhook_source[] = {
 	OPTIONAL("methods", TEXTS),
 	INTEGER("max_bytes", 1048576, 1, PACKET_MAX),
 	INTEGER("tolerance_s", 300, 1, 86400),
+	INTEGER("timeout_s", 30, 1, 300),
+	OPTIONAL("headers", TEXTS), /* that become user properties */
 	END,
 };
 
@@ -287,6 +289,7 @@ static const char *const schemes[] = { "standard", "github", "stripe", "slack", 
 static const struct sluice_setting signature[] = {
 	CHOICE("scheme", 0, schemes),
 	TEXT("header"), /* with "hmac": where it stands */
+	TEXT("prefix"), /* and what stands before it */
 	TLS_FILES,
 	END,
 };

@@ -28,7 +28,7 @@ static enum sluice_status read_filter(struct sluice_arena *arena, const struct s
 }
 
 static enum sluice_status read_filters(struct sluice_arena *arena, const struct sluice_json *node,
-                                       struct sluice_str **filters, size_t *count,
+                                       size_t max, struct sluice_str **filters, size_t *count,
                                        struct sluice_error *error)
 {
 	if (!node)
@@ -36,10 +36,9 @@ static enum sluice_status read_filters(struct sluice_arena *arena, const struct 
 	if (node->type != SLUICE_JSON_ARRAY)
 		return sluice_json_error(node, error, SLUICE_ERR_INVALID,
 		                         "must be a list of topic filters");
-	if (node->count > SLUICE_BUS_MAX_FILTERS)
+	if (node->count > max)
 		return sluice_json_error(node, error, SLUICE_ERR_LIMIT,
-		                         "there are more than %d topic filters",
-		                         SLUICE_BUS_MAX_FILTERS);
+		                         "there are more than %zu topic filters", max);
 	*filters = sluice_arena_alloc(arena, node->count + 1, sizeof(**filters));
 	if (!*filters)
 		return sluice_out_of_memory(error);
@@ -49,6 +48,68 @@ static enum sluice_status read_filters(struct sluice_arena *arena, const struct 
 		if (status)
 			return status;
 		++*count;
+	}
+	return SLUICE_OK;
+}
+
+/* Takes the first level off a filter; false when there is none left. */
+static bool take_level(struct sluice_str *filter, struct sluice_str *level)
+{
+	if (!filter->data)
+		return false;
+	const char *end = memchr(filter->data, '/', filter->len);
+
+	*level = (struct sluice_str){ filter->data,
+		                      end ? (size_t)(end - filter->data) : filter->len };
+	filter->len -= level->len + (end != NULL);
+	filter->data = end ? end + 1 : NULL;
+	return true;
+}
+
+/* Whether some topic is matched by both. */
+static bool overlap(struct sluice_str a, struct sluice_str b)
+{
+	struct sluice_str left, right;
+
+	for (;;) {
+		bool more = take_level(&a, &left);
+
+		/* The one that ended may still be the parent of the other's "#". */
+		if (!take_level(&b, &right))
+			return !more || sluice_str_equal(left, SLUICE_STR("#"));
+		if (sluice_str_equal(right, SLUICE_STR("#")))
+			return true;
+		if (!more)
+			return false;
+		if (sluice_str_equal(left, SLUICE_STR("#")))
+			return true;
+		if (!sluice_str_equal(left, SLUICE_STR("+")) &&
+		    !sluice_str_equal(right, SLUICE_STR("+")) && !sluice_str_equal(left, right))
+			return false;
+	}
+}
+
+/* Each is a subscription of the bridge's, so two that match one topic would bring its will twice. */
+static enum sluice_status read_will_topics(struct sluice_bus *bus, const struct sluice_json *node,
+                                           struct sluice_error *error)
+{
+	enum sluice_status status = read_filters(bus->arena, node, SLUICE_BUS_MAX_WILL_FILTERS,
+	                                         &bus->will_topics, &bus->will_topic_count, error);
+	size_t at = 0;
+
+	if (status || !node)
+		return status;
+	for (const struct sluice_json *item = node->first; item; item = item->next, at++) {
+		if (item->string.data[0] == '$')
+			return sluice_json_error(item, error, SLUICE_ERR_INVALID,
+			                         "a will's topic must not begin with \"$\"");
+		for (size_t i = 0; i < at; i++)
+			if (overlap(bus->will_topics[i], bus->will_topics[at]))
+				return sluice_json_error(
+				        item, error, SLUICE_ERR_INVALID,
+				        "there are topics that filter %zu matches too: a will "
+				        "of one would come twice",
+				        i);
 	}
 	return SLUICE_OK;
 }
@@ -88,10 +149,20 @@ static enum sluice_status read_archive(struct sluice_bus *bus, const struct slui
 static enum sluice_status read_bus(struct sluice_bus *bus, const struct sluice_json *node,
                                    struct sluice_error *error)
 {
-	enum { NAME, DESCRIPTION, TOPICS, EXCLUDE, DELIVER_ORIGINAL, ARCHIVE, MEMBERS };
-	static const char *const names[] = { "name",    "description",      "topics",
-		                             "exclude", "deliver_original", "archive",
-		                             NULL };
+	enum {
+		NAME,
+		DESCRIPTION,
+		TOPICS,
+		EXCLUDE,
+		DELIVER_ORIGINAL,
+		ARCHIVE,
+		WILL_TOPICS,
+		MEMBERS
+	};
+	static const char *const names[] = {
+		"name",    "description", "topics", "exclude", "deliver_original",
+		"archive", "will_topics", NULL
+	};
 	const struct sluice_json *found[MEMBERS];
 	enum sluice_status status = sluice_members_read(node, "a bus", names, found, error);
 
@@ -104,12 +175,13 @@ static enum sluice_status read_bus(struct sluice_bus *bus, const struct sluice_j
 	if ((status = sluice_member_name(found[NAME], &bus->name, error)) ||
 	    (status = sluice_member_string(found[DESCRIPTION], 0, SLUICE_DESCRIPTION_MAX,
 	                                   &bus->description, error)) ||
-	    (status = read_filters(bus->arena, found[TOPICS], &bus->topics, &bus->topic_count,
-	                           error)) ||
-	    (status = read_filters(bus->arena, found[EXCLUDE], &bus->exclude, &bus->exclude_count,
-	                           error)) ||
+	    (status = read_filters(bus->arena, found[TOPICS], SLUICE_BUS_MAX_FILTERS, &bus->topics,
+	                           &bus->topic_count, error)) ||
+	    (status = read_filters(bus->arena, found[EXCLUDE], SLUICE_BUS_MAX_FILTERS,
+	                           &bus->exclude, &bus->exclude_count, error)) ||
 	    (status = sluice_member_bool(found[DELIVER_ORIGINAL], &bus->deliver_original, error)) ||
-	    (status = read_archive(bus, found[ARCHIVE], error)))
+	    (status = read_archive(bus, found[ARCHIVE], error)) ||
+	    (status = read_will_topics(bus, found[WILL_TOPICS], error)))
 		return status;
 	/* Until here they pointed into the document. */
 	bus->name = sluice_arena_str(bus->arena, bus->name);
@@ -205,6 +277,8 @@ void sluice_bus_write(const struct sluice_bus *bus, struct sluice_buffer *buf)
 	                     bus->deliver_original ? "true" : "false");
 	if (bus->archive)
 		write_archive(buf, bus->archive);
+	if (bus->will_topic_count > 0)
+		write_filters(buf, "will_topics", bus->will_topics, bus->will_topic_count);
 	sluice_buffer_append_text(buf, "}");
 }
 
@@ -219,5 +293,11 @@ static bool matches_any(const struct sluice_str *filters, size_t count, struct s
 bool sluice_bus_takes(const struct sluice_bus *bus, struct sluice_str topic)
 {
 	return matches_any(bus->topics, bus->topic_count, topic) &&
+	       !matches_any(bus->exclude, bus->exclude_count, topic);
+}
+
+bool sluice_bus_takes_will(const struct sluice_bus *bus, struct sluice_str topic)
+{
+	return matches_any(bus->will_topics, bus->will_topic_count, topic) &&
 	       !matches_any(bus->exclude, bus->exclude_count, topic);
 }

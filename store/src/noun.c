@@ -27,6 +27,7 @@ static const struct store_column bus_columns[] = {
 	{ "exclude", "exclude", STORE_JSON, false },
 	{ "deliver_original", "deliver_original", STORE_BOOL, false },
 	{ "archive", "archive", STORE_JSON, true },
+	{ "will_topics", "will_topics", STORE_JSON, true },
 };
 
 static const struct store_column rule_columns[] = {

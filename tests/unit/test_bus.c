@@ -57,6 +57,47 @@ static void test_a_bus_takes_its_topics_without_those_it_excludes(void **state)
 	sluice_bus_destroy(bus);
 }
 
+static void test_a_bus_takes_wills_of_its_will_topics_without_those_it_excludes(void **state)
+{
+	struct sluice_bus *bus = parse("{\"name\":\"b\",\"topics\":[\"#\"],\"exclude\":[\"a/x\"],"
+	                               "\"will_topics\":[\"a/+\"]}");
+
+	(void)state;
+	assert_true(sluice_bus_takes_will(bus, SLUICE_STR("a/b")));
+	assert_false(sluice_bus_takes_will(bus, SLUICE_STR("a/x")));
+	assert_false(sluice_bus_takes_will(bus, SLUICE_STR("b")));
+	sluice_bus_destroy(bus);
+}
+
+static void test_will_topics_must_not_overlap(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool overlap;
+	} cases[] = {
+		{ "a", "a", true },        { "a", "b", false },       { "a/b", "a", false },
+		{ "a/#", "a", true },      { "a/#", "a/b/c", true },  { "a/#", "b/#", false },
+		{ "a/+", "+/b", true },    { "a/+", "+", false },     { "a/+/c", "a/b/+", true },
+		{ "a/+/c", "a/b", false }, { "#", "x/y", true },      { "+/#", "x", true },
+		{ "a/+/#", "a", false },   { "a//b", "a/+/b", true }, { "a/", "a", false },
+		{ "a/", "a/+", true },     { "ab", "a", false },
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *a = cases[i / 2].a, *b = cases[i / 2].b;
+		struct sluice_bus *bus;
+
+		snprintf(text, sizeof(text), "{\"name\":\"b\",\"will_topics\":[\"%s\",\"%s\"]}",
+		         i % 2 ? b : a, i % 2 ? a : b);
+		enum sluice_status status = sluice_bus_parse(sluice_str(text), &bus, NULL);
+		if (status != (cases[i / 2].overlap ? SLUICE_ERR_INVALID : SLUICE_OK))
+			fail_msg("%s: %s", text, sluice_status_name(status));
+		sluice_bus_destroy(bus);
+	}
+}
+
 static void test_a_bus_is_written_on_one_line(void **state)
 {
 	static const char *const cases[][2] = {
@@ -74,6 +115,11 @@ static void test_a_bus_is_written_on_one_line(void **state)
 		  "{ \"a\" : [1.0] }}}",
 		  "{\"name\":\"b\",\"topics\":[],\"exclude\":[],\"deliver_original\":true,"
 		  "\"archive\":{\"pattern\":{\"a\":[1.0]},\"retention_s\":7,\"max_bytes\":5}}" },
+		{ "{\"name\":\"b\",\"will_topics\":[\"a/+\",\"b\"]}",
+		  "{\"name\":\"b\",\"topics\":[],\"exclude\":[],\"deliver_original\":true,"
+		  "\"will_topics\":[\"a/+\",\"b\"]}" },
+		{ "{\"name\":\"b\",\"will_topics\":[]}",
+		  "{\"name\":\"b\",\"topics\":[],\"exclude\":[],\"deliver_original\":true}" },
 	};
 
 	(void)state;
@@ -112,6 +158,12 @@ static void test_a_faulty_bus_is_refused_with_its_place(void **state)
 		  "\"prefix\"?" },
 		{ "{\"name\":\"b\",\"archive\":{\"retention_s\":0}}",
 		  "invalid: $.archive.retention_s: must be a whole number from 1 to 315360000" },
+		{ "{\"name\":\"b\",\"will_topics\":[\"a\",\"$SYS/#\"]}",
+		  "invalid: $.will_topics[1]: a will's topic must not begin with \"$\"" },
+		{ "{\"name\":\"b\",\"will_topics\":[\"x\",\"a/+\",\"+/b/#\"]}",
+		  "invalid: $.will_topics[2]: there are topics that filter 1 matches too: a will "
+		  "of "
+		  "one would come twice" },
 		{ "{\"name\":\"b\",\"archive\":{\"bytes\":0}}",
 		  "invalid: $.archive.bytes: an archive has no member \"bytes\"" },
 	};
@@ -166,7 +218,8 @@ static void test_any_allocation_may_fail(void **state)
 		oom_fail_at(++n);
 		enum sluice_status status = sluice_bus_parse(
 		        SLUICE_STR("{\"name\":\"b\",\"description\":\"d\",\"topics\":[\"a\",\"b\"],"
-		                   "\"exclude\":[\"c\"],\"archive\":{\"pattern\":{\"a\":[1]}}}"),
+		                   "\"exclude\":[\"c\"],\"will_topics\":[\"w\"],"
+		                   "\"archive\":{\"pattern\":{\"a\":[1]}}}"),
 		        &bus, &error);
 		failed = oom_happened();
 		assert_int_equal(status, failed ? SLUICE_ERR_NOMEM : SLUICE_OK);
@@ -181,6 +234,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_small_bus_takes_nothing_by_itself),
 		cmocka_unit_test(test_a_bus_takes_its_topics_without_those_it_excludes),
+		cmocka_unit_test(
+		        test_a_bus_takes_wills_of_its_will_topics_without_those_it_excludes),
+		cmocka_unit_test(test_will_topics_must_not_overlap),
 		cmocka_unit_test(test_a_bus_is_written_on_one_line),
 		cmocka_unit_test(test_a_faulty_bus_is_refused_with_its_place),
 		cmocka_unit_test(test_more_than_256_filters_are_too_many),

@@ -206,6 +206,30 @@ static void test_a_hash_is_that_of_fips_180(void **state)
 	}
 }
 
+static void test_a_hash_of_pieces_is_that_of_the_whole(void **state)
+{
+	char bytes[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(unsigned char)(i * 7);
+	for (size_t first = 0; first <= sizeof(bytes); first++) {
+		unsigned char whole[SLUICE_SHA256_BYTES], pieces[SLUICE_SHA256_BYTES];
+		size_t second = (sizeof(bytes) - first) / 3;
+		struct sluice_sha256 sha256;
+
+		sluice_sha256((struct sluice_str){ bytes, sizeof(bytes) }, whole);
+		sluice_sha256_init(&sha256);
+		sluice_sha256_add(&sha256, (struct sluice_str){ bytes, first });
+		sluice_sha256_add(&sha256, (struct sluice_str){ 0 });
+		sluice_sha256_add(&sha256, (struct sluice_str){ bytes + first, second });
+		sluice_sha256_add(&sha256, (struct sluice_str){ bytes + first + second,
+		                                                sizeof(bytes) - first - second });
+		sluice_sha256_end(&sha256, pieces);
+		assert_memory_equal(whole, pieces, sizeof(whole));
+	}
+}
+
 static void test_any_allocation_may_fail(void **state)
 {
 	struct sluice_event event = make_event("{\"id\":\"an id that is long enough\",\"d\":5}");
@@ -262,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_events_count_as_one_when_their_keys_are_written_alike),
 		cmocka_unit_test(test_an_event_without_a_key_is_no_duplicate),
 		cmocka_unit_test(test_a_hash_is_that_of_fips_180),
+		cmocka_unit_test(test_a_hash_of_pieces_is_that_of_the_whole),
 		cmocka_unit_test(test_any_allocation_may_fail),
 	};
 

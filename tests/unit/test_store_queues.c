@@ -104,11 +104,11 @@ static void test_each_change_of_a_queue_is_told(void **state)
 	sluice_store_close(store);
 }
 
-static void test_a_bus_has_its_archive_back(void **state)
+static void test_a_bus_has_its_archive_and_will_topics_back(void **state)
 {
 	static const char bus[] = "{\"name\":\"b\",\"topics\":[],\"exclude\":[],"
 	                          "\"deliver_original\":true,\"archive\":{\"pattern\":{\"a\":[1]},"
-	                          "\"retention_s\":7,\"max_bytes\":5}}";
+	                          "\"retention_s\":7,\"max_bytes\":5},\"will_topics\":[\"a\"]}";
 	struct place *place = *state;
 	struct sluice_store *store = create_store(place);
 	struct sluice_buffer got = { 0 };
@@ -125,6 +125,9 @@ static void test_a_bus_has_its_archive_back(void **state)
 	sql(place, "UPDATE buses SET archive = '{}' WHERE name = 'b';");
 	assert_poll(store, "+bus b");
 	sql_refused(place, "UPDATE buses SET archive = '[]';", "onstraint failed");
+	sql(place, "UPDATE buses SET will_topics = '[\"w\"]' WHERE name = 'b';");
+	assert_poll(store, "+bus b");
+	sql_refused(place, "UPDATE buses SET will_topics = '{}';", "onstraint failed");
 	sluice_store_close(store);
 }
 
@@ -330,7 +333,7 @@ int main(void)
 		STORE_TEST(test_a_queue_comes_back_as_it_was_put),
 		STORE_TEST(test_a_queue_is_told_before_what_may_name_it_and_gone_after),
 		STORE_TEST(test_each_change_of_a_queue_is_told),
-		STORE_TEST(test_a_bus_has_its_archive_back),
+		STORE_TEST(test_a_bus_has_its_archive_and_will_topics_back),
 		STORE_TEST(test_a_rule_has_its_schedule_back),
 		STORE_TEST(test_the_table_refuses_what_is_no_queue),
 		STORE_TEST(test_errors_of_queues_are_noted_and_counted),

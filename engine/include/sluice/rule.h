@@ -37,6 +37,7 @@ enum {
 	SLUICE_DESCRIPTION_MAX = 1024, /* bytes in a description */
 	SLUICE_CONTENT_TYPE_MAX = 256,
 	SLUICE_BUS_MAX_FILTERS = 256,
+	SLUICE_BUS_MAX_WILL_FILTERS = 16,
 };
 
 /* Whether it is 1 to SLUICE_NAME_MAX of A-Z a-z 0-9 . _ - */
@@ -165,6 +166,8 @@ struct sluice_bus {
 	bool deliver_original;          /* default true */
 	struct sluice_arena *arena;     /* owns all of the above */
 	struct sluice_archive *archive; /* NULL = none; owned but for its pattern by the arena */
+	struct sluice_str *will_topics; /* filters, of which no two match the same topic */
+	size_t will_topic_count;
 };
 
 /*
@@ -195,6 +198,9 @@ SLUICE_API void sluice_bus_write(const struct sluice_bus *bus, struct sluice_buf
  * `exclude`. Allocates nothing.
  */
 SLUICE_API bool sluice_bus_takes(const struct sluice_bus *bus, struct sluice_str topic);
+
+/* Whether it takes in a client's last will of this topic: the same with `will_topics`. */
+SLUICE_API bool sluice_bus_takes_will(const struct sluice_bus *bus, struct sluice_str topic);
 
 #ifdef __cplusplus
 }
