@@ -2,12 +2,14 @@
 /* Every kind that this build knows: a line for each. */
 #include "exec/exec.h"
 #include "inlet.h"
+#include "mqtt/mqtt.h"
 #include "outlet.h"
 #include "sql/sql.h"
 
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
 	&outlet_sql,
+	&mqtt_outlet,
 	NULL,
 };
 
@@ -17,6 +19,7 @@ static const struct enricher_kind *const enrichers[] = {
 };
 
 static const struct inlet_kind *const inlets[] = {
+	&mqtt_inlet,
 	NULL,
 };
 
