@@ -3,6 +3,7 @@
 #include "exec/exec.h"
 #include "inlet.h"
 #include "mqtt/mqtt.h"
+#include "nats/nats_kind.h"
 #include "outlet.h"
 #include "sql/sql.h"
 
@@ -10,6 +11,7 @@ static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
 	&outlet_sql,
 	&mqtt_outlet,
+	&nats_outlet,
 	NULL,
 };
 
@@ -20,6 +22,7 @@ static const struct enricher_kind *const enrichers[] = {
 
 static const struct inlet_kind *const inlets[] = {
 	&mqtt_inlet,
+	&nats_inlet,
 	NULL,
 };
 
