@@ -2,6 +2,7 @@
 /* Every kind that this build knows: a line for each. */
 #include "exec/exec.h"
 #include "inlet.h"
+#include "kafka/kafka.h"
 #include "mqtt/mqtt.h"
 #include "nats/nats_kind.h"
 #include "outlet.h"
@@ -10,6 +11,7 @@
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
 	&outlet_sql,
+	&kafka_outlet,
 	&mqtt_outlet,
 	&nats_outlet,
 	NULL,
@@ -21,6 +23,7 @@ static const struct enricher_kind *const enrichers[] = {
 };
 
 static const struct inlet_kind *const inlets[] = {
+	&kafka_inlet,
 	&mqtt_inlet,
 	&nats_inlet,
 	NULL,
