@@ -2,6 +2,9 @@
 /* Every kind that this build knows: a line for each. */
 #include "exec/exec.h"
 #include "inlet.h"
+#include "kafka/kafka.h"
+#include "mqtt/mqtt.h"
+#include "nats/nats_kind.h"
 #include "outlet.h"
 #include "sql/sql.h"
 #include "webhook/webhook.h"
@@ -12,6 +15,9 @@ extern const struct inlet_kind postgres_inlet_kind, sqlite_inlet_kind;
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
 	&outlet_sql,
+	&kafka_outlet,
+	&mqtt_outlet,
+	&nats_outlet,
 	NULL,
 };
 
@@ -25,6 +31,9 @@ static const struct inlet_kind *const inlets[] = {
 	&sqlite_inlet_kind,
 	&webhook_inlet,
 	&wills_inlet,
+	&kafka_inlet,
+	&mqtt_inlet,
+	&nats_inlet,
 	NULL,
 };
 

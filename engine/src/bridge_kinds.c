@@ -138,6 +138,7 @@ static const struct sluice_setting mqtt_target[] = {
 	INTEGER("qos", 1, 0, 2),
 	BOOL("retain", false),
 	CHOICE("protocol", 0, protocols),
+	BOOL("sluice_properties", false),
 	END,
 };
 
@@ -146,6 +147,8 @@ static const struct sluice_setting nats_target[] = {
 	OPTIONAL("subject", TEMPLATE),
 	TEXT("stream"),
 	BOOL("jetstream", true),
+	TEXT("creds_file"),
+	BOOL("sluice_properties", false),
 	END,
 };
 
@@ -159,6 +162,7 @@ static const struct sluice_setting kafka_target[] = {
 	CHOICE("acks", 0, kafka_acks),
 	CHOICE("compression", 0, compressions),
 	OPTIONAL("properties", MAP),
+	BOOL("sluice_properties", false),
 	END,
 };
 
@@ -240,12 +244,16 @@ static const struct sluice_setting mqtt_source[] = {
 	BOOL("tls", false),
 	REQUIRED("filters", FILTERS),
 	TEXT("client_id"),
-	INTEGER("qos", 1, 0, 2),
+	INTEGER("qos", 1, 0,
+	        1), /* at 2, what was received when the bridge is killed would be lost */
+	CHOICE("protocol", 0, protocols),
+	INTEGER("expiry_s", 604800, 0, UINT32_MAX), /* of the session */
 	END,
 };
 
 static const struct sluice_setting nats_source[] = {
-	REQUIRED_TEXTS("urls"), TEXT("stream"), REQUIRED_TEXT("subject"), TEXT("durable"), END,
+	REQUIRED_TEXTS("urls"), TEXT("stream"),     REQUIRED_TEXT("subject"),
+	TEXT("durable"),        TEXT("creds_file"), END,
 };
 
 static const struct sluice_setting kafka_source[] = {
