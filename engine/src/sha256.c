@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 #include "sha256.h"
 
-enum { BLOCK = 64, ROUNDS = 64 };
+enum { BLOCK = SLUICE_SHA256_BLOCK, ROUNDS = 64 };
 
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[ROUNDS] = {
@@ -58,25 +58,59 @@ static void take_block(uint32_t state[8], const unsigned char block[BLOCK])
 		state[i] += s[i];
 }
 
-void sluice_sha256(struct sluice_str text, unsigned char hash[SLUICE_SHA256_BYTES])
+void sluice_sha256_init(struct sluice_sha256 *sha256)
 {
 	/* The same of the square roots of the first eight. */
-	uint32_t state[8] = { 0x6a09e667U, 0xbb67ae85U, 0x3c6ef372U, 0xa54ff53aU,
-		              0x510e527fU, 0x9b05688cU, 0x1f83d9abU, 0x5be0cd19U };
-	const unsigned char *bytes = (const unsigned char *)text.data;
+	*sha256 = (struct sluice_sha256){
+		.state = { 0x6a09e667U, 0xbb67ae85U, 0x3c6ef372U, 0xa54ff53aU, 0x510e527fU,
+		           0x9b05688cU, 0x1f83d9abU, 0x5be0cd19U },
+	};
+}
+
+void sluice_sha256_add(struct sluice_sha256 *sha256, struct sluice_str piece)
+{
+	const unsigned char *bytes = (const unsigned char *)piece.data;
+	size_t held = sha256->len % BLOCK, left = piece.len;
+
+	sha256->len += piece.len;
+	if (held > 0) {
+		size_t taken = left < BLOCK - held ? left : BLOCK - held;
+
+		if (taken > 0)
+			memcpy(sha256->block + held, bytes, taken);
+		if (held + taken < BLOCK)
+			return;
+		take_block(sha256->state, sha256->block);
+		bytes += taken;
+		left -= taken;
+	}
+	for (; left >= BLOCK; bytes += BLOCK, left -= BLOCK)
+		take_block(sha256->state, bytes);
+	if (left > 0)
+		memcpy(sha256->block, bytes, left);
+}
+
+void sluice_sha256_end(struct sluice_sha256 *sha256, unsigned char hash[SLUICE_SHA256_BYTES])
+{
 	unsigned char last[2 * BLOCK] = { 0 };
-	size_t whole = text.len / BLOCK * BLOCK, rest = text.len - whole;
+	size_t rest = sha256->len % BLOCK;
 	size_t padded = rest + 9 <= BLOCK ? BLOCK : 2 * BLOCK;
 
-	for (size_t at = 0; at < whole; at += BLOCK)
-		take_block(state, bytes + at);
-	if (rest > 0)
-		memcpy(last, bytes + whole, rest);
+	memcpy(last, sha256->block, rest);
 	last[rest] = 0x80;
 	for (size_t i = 0; i < 8; i++)
-		last[padded - 1 - i] = (unsigned char)((uint64_t)text.len << 3 >> 8 * i);
+		last[padded - 1 - i] = (unsigned char)(sha256->len << 3 >> 8 * i);
 	for (size_t at = 0; at < padded; at += BLOCK)
-		take_block(state, last + at);
+		take_block(sha256->state, last + at);
 	for (size_t i = 0; i < SLUICE_SHA256_BYTES; i++)
-		hash[i] = (unsigned char)(state[i / 4] >> (24 - 8 * (i % 4)));
+		hash[i] = (unsigned char)(sha256->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void sluice_sha256(struct sluice_str text, unsigned char hash[SLUICE_SHA256_BYTES])
+{
+	struct sluice_sha256 sha256;
+
+	sluice_sha256_init(&sha256);
+	sluice_sha256_add(&sha256, text);
+	sluice_sha256_end(&sha256, hash);
 }
