@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Every kind that this build knows: a line for each. */
+#include "http/http.h"
 #include "inlet.h"
 #include "outlet.h"
+#include "push/push.h"
 
 static const struct outlet_kind *const outlets[] = {
+	&http_outlet_kind,
+	&push_outlet_kind,
 	NULL,
 };
 
 static const struct enricher_kind *const enrichers[] = {
+	&http_enricher_kind,
 	NULL,
 };
 
