@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lane import Lane, lane, module_bridge, reason  # noqa: F401 (fixtures)
+from lane import Lane, lane, lanes, module_bridge, reason  # noqa: F401 (fixtures)
 from servers import CUT, Answer, HttpServer, Nginx
 
 TOKEN = json.dumps({"access_token": "token-1", "token_type": "Bearer", "expires_in": 3600}).encode()

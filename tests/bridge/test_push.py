@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lane import Lane, lane, module_bridge, reason  # noqa: F401 (fixtures)
+from lane import Lane, lane, lanes, module_bridge, reason  # noqa: F401 (fixtures)
 from servers import Answer, HttpServer
 
 FCM = ({"message": {"token": "d", "notification": {"body": "23 °C", "title": "<b>"}, "android": {"priority": "high"}}})
