@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Every kind that this build knows: a line for each. */
+#include "exec/exec.h"
 #include "http/http.h"
 #include "inlet.h"
 #include "outlet.h"
 #include "push/push.h"
+#include "sql/sql.h"
 
 static const struct outlet_kind *const outlets[] = {
+	&outlet_exec,
 	&http_outlet_kind,
 	&push_outlet_kind,
+	&outlet_sql,
 	NULL,
 };
 
 static const struct enricher_kind *const enrichers[] = {
 	&http_enricher_kind,
+	&enricher_exec,
 	NULL,
 };
 
