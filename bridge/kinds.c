@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Every kind that this build knows: a line for each. */
 #include "exec/exec.h"
+#include "http/http.h"
 #include "inlet.h"
 #include "kafka/kafka.h"
 #include "mqtt/mqtt.h"
 #include "nats/nats_kind.h"
 #include "outlet.h"
+#include "push/push.h"
 #include "sql/sql.h"
 #include "webhook/webhook.h"
 #include "wills/wills.h"
@@ -14,6 +16,8 @@ extern const struct inlet_kind postgres_inlet_kind, sqlite_inlet_kind;
 
 static const struct outlet_kind *const outlets[] = {
 	&outlet_exec,
+	&http_outlet_kind,
+	&push_outlet_kind,
 	&outlet_sql,
 	&kafka_outlet,
 	&mqtt_outlet,
@@ -22,6 +26,7 @@ static const struct outlet_kind *const outlets[] = {
 };
 
 static const struct enricher_kind *const enrichers[] = {
+	&http_enricher_kind,
 	&enricher_exec,
 	NULL,
 };
