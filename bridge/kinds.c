@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* Every kind that this build knows: a line for each. */
+#include "aws/aws.h"
 #include "inlet.h"
 #include "outlet.h"
 
 static const struct outlet_kind *const outlets[] = {
+	&aws_outlet_kind,
 	NULL,
 };
 
