@@ -3,9 +3,11 @@
 #include "aws/aws.h"
 #include "inlet.h"
 #include "outlet.h"
+#include "smtp/smtp.h"
 
 static const struct outlet_kind *const outlets[] = {
 	&aws_outlet_kind,
+	&smtp_outlet_kind,
 	NULL,
 };
 
