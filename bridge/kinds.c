@@ -1,45 +1,16 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
-/* Every kind that this build knows: a line for each. */
-#include "exec/exec.h"
-#include "http/http.h"
-#include "inlet.h"
-#include "kafka/kafka.h"
-#include "mqtt/mqtt.h"
-#include "nats/nats_kind.h"
-#include "outlet.h"
-#include "push/push.h"
-#include "sql/sql.h"
-#include "webhook/webhook.h"
-#include "wills/wills.h"
-
-extern const struct inlet_kind postgres_inlet_kind, sqlite_inlet_kind;
+#include "kinds.h"
 
 static const struct outlet_kind *const outlets[] = {
-	&outlet_exec,
-	&http_outlet_kind,
-	&push_outlet_kind,
-	&outlet_sql,
-	&kafka_outlet,
-	&mqtt_outlet,
-	&nats_outlet,
-	NULL,
+	&outlet_aws,  &outlet_exec, &outlet_http, &outlet_kafka, &outlet_mqtt,
+	&outlet_nats, &outlet_push, &outlet_smtp, &outlet_sql,   NULL,
 };
 
-static const struct enricher_kind *const enrichers[] = {
-	&http_enricher_kind,
-	&enricher_exec,
-	NULL,
-};
+static const struct enricher_kind *const enrichers[] = { &enricher_exec, &enricher_http, NULL };
 
 static const struct inlet_kind *const inlets[] = {
-	&postgres_inlet_kind,
-	&sqlite_inlet_kind,
-	&webhook_inlet,
-	&wills_inlet,
-	&kafka_inlet,
-	&mqtt_inlet,
-	&nats_inlet,
-	NULL,
+	&inlet_kafka,  &inlet_mqtt,    &inlet_nats,  &inlet_postgres,
+	&inlet_sqlite, &inlet_webhook, &inlet_wills, NULL,
 };
 
 const struct outlet_kind *outlet_kind_find(struct sluice_str name)

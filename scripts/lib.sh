@@ -13,6 +13,8 @@ packages_run="mosquitto mosquitto-clients sqlite3 tzdata"
 packages_test="clang libcmocka-dev libclang-rt-dev valgrind openssl python3 python3-pytest python3-pytest-xdist
 	python3-paho-mqtt python3-jsonschema python3-yaml shellcheck groff-base libfaketime
 	e2fsprogs xfsprogs postgresql nats-server python3-aiosmtpd nginx-light"
+# AWS's own signer comes by npm. Where there is a Node from elsewhere, Debian's npm would not go with it.
+command -v npm >/dev/null || packages_test="$packages_test nodejs npm"
 packages_demo_bridge="postgresql postgresql-client python3 python3-aiosmtpd util-linux"
 packages_bench="g++ libcjson-dev libsimdjson-dev libcmocka-dev python3"
 packages_arm="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user"

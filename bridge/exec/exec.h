@@ -6,11 +6,8 @@
 #ifndef BRIDGE_EXEC_EXEC_H
 #define BRIDGE_EXEC_EXEC_H
 
-#include "outlet.h"
+#include "kinds.h"
 
 extern const struct outlet_kind exec_each, exec_lines;
-
-extern const struct outlet_kind outlet_exec;
-extern const struct enricher_kind enricher_exec;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* The target kind http, and the enrichment: docs/bridge/http.md, docs/bridge/enrichment.md. */
-#include "http.h"
+#include "kinds.h"
 
 #include <stdlib.h>
 
@@ -65,7 +65,7 @@ static struct outlet *target_open(const struct outlet_context *context, struct s
 	                                   TARGET_ANSWER_MAX, http_end_all, error);
 	if (!step)
 		return NULL;
-	step->as.outlet.kind = &http_outlet_kind;
+	step->as.outlet.kind = &outlet_http;
 	return &step->as.outlet;
 }
 
@@ -136,7 +136,7 @@ static void target_close(struct outlet *outlet)
 	step_close((struct http_step *)outlet);
 }
 
-const struct outlet_kind http_outlet_kind = { "http", target_open, target_send, target_close };
+const struct outlet_kind outlet_http = { "http", target_open, target_send, target_close };
 
 /* --- the enrichment --- */
 
@@ -175,7 +175,7 @@ static struct enricher *enricher_open(const struct outlet_context *context,
 	        step_open(context, false, ENRICHMENT_ANSWER_MAX, on_response, error);
 	if (!step)
 		return NULL;
-	step->as.enricher.kind = &http_enricher_kind;
+	step->as.enricher.kind = &enricher_http;
 	return &step->as.enricher;
 }
 
@@ -200,5 +200,4 @@ static void enricher_close(struct enricher *enricher)
 	step_close((struct http_step *)enricher);
 }
 
-const struct enricher_kind http_enricher_kind = { "http", enricher_open, enricher_send,
-	                                          enricher_close };
+const struct enricher_kind enricher_http = { "http", enricher_open, enricher_send, enricher_close };

@@ -18,7 +18,7 @@
 #include "../log.h"
 #include "../via.h"
 #include "config.h"
-#include "kafka.h"
+#include "kinds.h"
 #include "watch.h"
 
 enum { AGAIN_MS = 5000, TROUBLE_SIZE = 512 };
@@ -514,7 +514,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	in->inlet.kind = &kafka_inlet;
+	in->inlet.kind = &inlet_kafka;
 	in->loop = context->loop;
 	in->source = context->source;
 	in->left = 1;
@@ -527,7 +527,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 	return &in->inlet;
 }
 
-const struct inlet_kind kafka_inlet = {
+const struct inlet_kind inlet_kafka = {
 	.name = "kafka",
 	.open = open_inlet,
 	.resume = resume,

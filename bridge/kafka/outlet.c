@@ -10,7 +10,7 @@
 
 #include "../via.h"
 #include "config.h"
-#include "kafka.h"
+#include "kinds.h"
 #include "sluice/text_template.h"
 #include "watch.h"
 
@@ -355,7 +355,7 @@ static struct outlet *open_outlet(const struct outlet_context *context, struct s
 		return NULL;
 	}
 	struct sluice_str key = sluice_setting_text(context->settings, "key");
-	out->outlet.kind = &kafka_outlet;
+	out->outlet.kind = &outlet_kafka;
 	out->loop = context->loop;
 	out->credentials = context->credentials;
 	out->settings = context->settings;
@@ -379,7 +379,7 @@ static struct outlet *open_outlet(const struct outlet_context *context, struct s
 	return NULL;
 }
 
-const struct outlet_kind kafka_outlet = {
+const struct outlet_kind outlet_kafka = {
 	.name = "kafka",
 	.open = open_outlet,
 	.send = send_all,

@@ -21,7 +21,7 @@
 #include "../log.h"
 #include "../via.h"
 #include "client.h"
-#include "mqtt.h"
+#include "kinds.h"
 #include "properties.h"
 #include "sluice/topic.h"
 
@@ -332,7 +332,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	in->inlet.kind = &mqtt_inlet;
+	in->inlet.kind = &inlet_mqtt;
 	in->source = context->source;
 	in->arrivals = arrivals;
 	in->kept_last = &in->kept;
@@ -354,7 +354,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 	return NULL;
 }
 
-const struct inlet_kind mqtt_inlet = {
+const struct inlet_kind inlet_mqtt = {
 	.name = "mqtt",
 	.open = open_inlet,
 	.resume = resume,

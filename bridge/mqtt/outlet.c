@@ -12,7 +12,7 @@
 #include <mqtt_protocol.h>
 
 #include "client.h"
-#include "mqtt.h"
+#include "kinds.h"
 #include "properties.h"
 #include "sluice/transform.h"
 
@@ -276,7 +276,7 @@ static struct outlet *open_outlet(const struct outlet_context *context, struct s
 		return NULL;
 	}
 	const struct sluice_json *settings = context->settings;
-	out->outlet.kind = &mqtt_outlet;
+	out->outlet.kind = &outlet_mqtt;
 	out->loop = context->loop;
 	out->timeout_ms = context->delivery->timeout_ms;
 	out->qos = (int)sluice_setting_integer(context->kind, settings, "qos");
@@ -308,7 +308,7 @@ static struct outlet *open_outlet(const struct outlet_context *context, struct s
 	return NULL;
 }
 
-const struct outlet_kind mqtt_outlet = {
+const struct outlet_kind outlet_mqtt = {
 	.name = "mqtt",
 	.open = open_outlet,
 	.send = send_all,

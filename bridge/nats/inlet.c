@@ -19,7 +19,7 @@
 #include "../via.h"
 #include "connect.h"
 #include "consumer.h"
-#include "nats_kind.h"
+#include "kinds.h"
 #include "words.h"
 
 enum {
@@ -520,7 +520,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	in->inlet.kind = &nats_inlet;
+	in->inlet.kind = &inlet_nats;
 	in->loop = context->loop;
 	in->source = context->source;
 	in->left = 1;
@@ -539,7 +539,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 	return &in->inlet;
 }
 
-const struct inlet_kind nats_inlet = {
+const struct inlet_kind inlet_nats = {
 	.name = "nats",
 	.open = open_inlet,
 	.resume = resume,

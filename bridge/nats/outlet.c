@@ -14,7 +14,7 @@
 #include "../crossing.h"
 #include "../via.h"
 #include "connect.h"
-#include "nats_kind.h"
+#include "kinds.h"
 #include "sluice/text_template.h"
 #include "words.h"
 
@@ -473,7 +473,7 @@ static struct outlet *open_outlet(const struct outlet_context *context, struct s
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	out->outlet.kind = &nats_outlet;
+	out->outlet.kind = &outlet_nats;
 	out->loop = context->loop;
 	out->last = &out->first;
 	out->left = 1;
@@ -492,7 +492,7 @@ static struct outlet *open_outlet(const struct outlet_context *context, struct s
 	return &out->outlet;
 }
 
-const struct outlet_kind nats_outlet = {
+const struct outlet_kind outlet_nats = {
 	.name = "nats",
 	.open = open_outlet,
 	.send = send_all,

@@ -419,7 +419,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 		(void)sluice_out_of_memory(error);
 		return NULL;
 	}
-	inlet->inlet.kind = &postgres_inlet_kind;
+	inlet->inlet.kind = &inlet_postgres;
 	inlet->loop = context->loop;
 	inlet->source = context->source;
 	inlet->credentials = context->credentials;
@@ -472,7 +472,7 @@ static void close_inlet(struct inlet *base)
 	uv_close((uv_handle_t *)&inlet->timer, on_closed);
 }
 
-const struct inlet_kind postgres_inlet_kind = {
+const struct inlet_kind inlet_postgres = {
 	.name = "postgres",
 	.open = open_inlet,
 	.resume = resume_inlet,

@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "change_stream.h"
-#include "inlet.h"
+#include "kinds.h"
 #include "pgoutput.h"
 
 struct postgres_connecting;
@@ -60,8 +60,6 @@ struct postgres_inlet {
 
 extern const struct postgres_step postgres_steps[];
 extern const size_t postgres_step_count;
-
-extern const struct inlet_kind postgres_inlet_kind;
 
 /* inlet.c: the connection is given up, the text told, and a new one made in a while. */
 void postgres_fail(struct postgres_inlet *inlet, const char *text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause */
 /* The target kind push: notes for people by services of which each is a preset of http:
  * docs/bridge/push.md. */
-#include "push.h"
+#include "kinds.h"
 
 #include <stdlib.h>
 
@@ -174,7 +174,7 @@ static struct outlet *push_open(const struct outlet_context *context, struct slu
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	push->outlet.kind = &push_outlet_kind;
+	push->outlet.kind = &outlet_push;
 	enum sluice_status status = read_settings(push, context, error);
 	if (!status) {
 		struct outlet_context bare = without_token(push, context);
@@ -247,4 +247,4 @@ static void push_close(struct outlet *outlet)
 	push_free((struct push *)outlet);
 }
 
-const struct outlet_kind push_outlet_kind = { "push", push_open, push_send, push_close };
+const struct outlet_kind outlet_push = { "push", push_open, push_send, push_close };

@@ -6,10 +6,8 @@
 #ifndef BRIDGE_SQL_SQL_H
 #define BRIDGE_SQL_SQL_H
 
-#include "outlet.h"
+#include "kinds.h"
 
 extern const struct outlet_kind sql_postgres, sql_sqlite;
-
-extern const struct outlet_kind outlet_sql;
 
 #endif

@@ -16,7 +16,7 @@
 #include <strings.h>
 
 #include "change_stream.h"
-#include "inlet.h"
+#include "kinds.h"
 #include "row.h"
 
 enum {
@@ -76,8 +76,6 @@ struct sqlite_inlet {
 	int64_t settled, confirmed; /* rows that are taken in; that the outbox was told of */
 	uint64_t confirm_at, trim_at;
 };
-
-extern const struct inlet_kind sqlite_inlet_kind;
 
 /* --- a turn, on its thread --- */
 
@@ -470,7 +468,7 @@ static struct inlet *open_inlet(const struct inlet_context *context, struct slui
 		(void)sluice_out_of_memory(error);
 		return NULL;
 	}
-	inlet->inlet.kind = &sqlite_inlet_kind;
+	inlet->inlet.kind = &inlet_sqlite;
 	inlet->loop = context->loop;
 	inlet->source = context->source;
 	inlet->file = strndup(file.data, file.len);
@@ -511,7 +509,7 @@ static void close_inlet(struct inlet *base)
 		end_inlet(inlet);
 }
 
-const struct inlet_kind sqlite_inlet_kind = {
+const struct inlet_kind inlet_sqlite = {
 	.name = "sqlite",
 	.open = open_inlet,
 	.resume = resume_inlet,

@@ -142,7 +142,7 @@ static struct inlet *open_webhook(const struct inlet_context *context, struct sl
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	webhook->inlet.kind = &webhook_inlet;
+	webhook->inlet.kind = &inlet_webhook;
 	webhook->source = context->source;
 	webhook->name = definition->name;
 	webhook->needs_topic = needs_topic(definition->topic);
@@ -191,7 +191,7 @@ void webhook_expire(struct webhook *webhook, int64_t before_ms)
 	}
 }
 
-const struct inlet_kind webhook_inlet = {
+const struct inlet_kind inlet_webhook = {
 	.name = "webhook",
 	.open = open_webhook,
 	.close = close_webhook,

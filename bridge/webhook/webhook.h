@@ -17,11 +17,9 @@
 #include <microhttpd.h>
 #include <uv.h>
 
-#include "../inlet.h"
+#include "kinds.h"
 #include "access.h"
 #include "sluice/buffer.h"
-
-extern const struct inlet_kind webhook_inlet;
 
 enum {
 	WEBHOOK_METHODS_MAX = 8,

@@ -351,7 +351,7 @@ static void close_wills(struct inlet *inlet)
 static const struct source *find_other(const struct inlet_context *context, const char *bus)
 {
 	for (const struct source *at = context->bridge->sources; at; at = at->next) {
-		if (at != context->source && at->inlet && at->inlet->kind == &wills_inlet &&
+		if (at != context->source && at->inlet && at->inlet->kind == &inlet_wills &&
 		    strcmp(((const struct wills *)at->inlet)->name, bus) == 0)
 			return at;
 	}
@@ -366,7 +366,7 @@ static struct inlet *open_wills(const struct inlet_context *context, struct slui
 		sluice_out_of_memory(error);
 		return NULL;
 	}
-	wills->inlet.kind = &wills_inlet;
+	wills->inlet.kind = &inlet_wills;
 	wills->source = context->source;
 	wills->link = context->bridge->link;
 	wills->loop = context->loop;
@@ -399,7 +399,7 @@ static struct inlet *open_wills(const struct inlet_context *context, struct slui
 	return NULL;
 }
 
-const struct inlet_kind wills_inlet = {
+const struct inlet_kind inlet_wills = {
 	.name = "wills",
 	.open = open_wills,
 	.resume = on_room,

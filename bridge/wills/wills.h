@@ -3,10 +3,8 @@
 #ifndef BRIDGE_WILLS_WILLS_H
 #define BRIDGE_WILLS_WILLS_H
 
-#include "../inlet.h"
+#include "kinds.h"
 #include "sluice/rule.h"
-
-extern const struct inlet_kind wills_inlet;
 
 /* "$share/sluice-wills-BUS/FILTER" of one of the bus's will_topics, to be freed; NULL when out of memory.
  * All bridges share it: whatever their sources are called, a will comes to one of them. */
