@@ -168,6 +168,10 @@ static int copy_property(mosquitto_property **list, const mosquitto_property *fr
 		if (mosquitto_property_read_int32(from, id, &number, false))
 			rc = mosquitto_property_add_int32(list, id, number);
 		break;
+	case MQTT_PROP_SUBSCRIPTION_IDENTIFIER:
+		if (mosquitto_property_read_varint(from, id, &number, false))
+			rc = mosquitto_property_add_varint(list, id, number);
+		break;
 	default:
 		break; /* nothing that anybody here asks for */
 	}
