@@ -143,14 +143,14 @@ static void wait_anew(struct change_stream *stream)
 	uv_timer_start(&stream->retry, on_retry, RETRY_MS, 0);
 }
 
-static void on_published(void *arg, bool taken_in, const char *reason)
+static void on_published(void *arg, enum published how, const char *reason)
 {
 	struct item *item = arg;
 	struct change_stream *stream = item->stream;
 
 	stream->under_way--;
-	item->state = taken_in ? TAKEN_IN : FAILED;
-	if (!taken_in) {
+	item->state = how == PUBLISHED ? TAKEN_IN : FAILED;
+	if (how != PUBLISHED) {
 		stream->stopped = true;
 		stream->troubled = true;
 		stream->events->trouble(stream->arg, reason);

@@ -46,8 +46,15 @@ struct inlet {
 	const struct inlet_kind *kind;
 };
 
-/* How a publish ended: taken in (the PUBACK says so), or not, and then why. */
-typedef void (*published_fn)(void *arg, bool taken_in, const char *reason);
+/* How a publish ended. */
+enum published {
+	PUBLISHED,          /* taken in: the PUBACK says so */
+	PUBLISH_REFUSED,    /* by the broker, which may take it later: no room, an ACL */
+	PUBLISH_IMPOSSIBLE, /* for ever: its topic can't be made of it, it is too large */
+};
+
+/* `reason` is why it was not taken in, a text for people. */
+typedef void (*published_fn)(void *arg, enum published how, const char *reason);
 
 /*
  * Publishes a record at QoS 1 on the source's topic, which its template makes of the event: payload,

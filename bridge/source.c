@@ -64,15 +64,15 @@ static void unlink_publishing(struct publishing *publishing)
 	source->under_way--;
 }
 
-static void end(struct publishing *publishing, bool taken_in, const char *reason)
+static void end(struct publishing *publishing, enum published how, const char *reason)
 {
 	struct source *source = publishing->source;
 	published_fn done = publishing->done;
 	void *arg = publishing->arg;
 	unlink_publishing(publishing);
 	free(publishing);
-	source->published += taken_in;
-	done(arg, taken_in, reason);
+	source->published += how == PUBLISHED;
+	done(arg, how, reason);
 	if (source->wants_room && source->inlet && source->under_way <= UNDER_WAY_MAX / 2 &&
 	    link_is_connected(source->bridge->link)) {
 		source->wants_room = false;
@@ -87,7 +87,7 @@ static void on_acknowledged(void *arg, int reason)
 	if (reason >= LINK_REFUSED)
 		snprintf(text, sizeof text, "the broker refuses it: %s",
 		         mosquitto_reason_string(reason));
-	end(arg, reason < LINK_REFUSED, text);
+	end(arg, reason < LINK_REFUSED ? PUBLISHED : PUBLISH_REFUSED, text);
 }
 
 static bool add_pair(mosquitto_property **list, const struct sluice_property *pair)
@@ -145,7 +145,7 @@ static void on_failing(uv_timer_t *timer)
 {
 	struct failing *failing = timer->data;
 	if (failing->publishing->source)
-		end(failing->publishing, false, failing->reason);
+		end(failing->publishing, PUBLISH_IMPOSSIBLE, failing->reason);
 	else
 		free(failing->publishing);
 	uv_close((uv_handle_t *)timer, on_failing_closed);

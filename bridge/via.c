@@ -19,9 +19,3 @@ bool via_has(const struct sluice_event *event, struct sluice_str mark)
 	}
 	return false;
 }
-
-bool via_comes_again(const char *reason)
-{
-	static const char refused[] = "the broker refuses it";
-	return reason && strncmp(reason, refused, sizeof(refused) - 1) == 0;
-}

@@ -21,11 +21,4 @@ bool via_carried(struct sluice_str name, bool sluice_properties);
 /* Whether the event came through the source of that mark before. */
 bool via_has(const struct sluice_event *event, struct sluice_str mark);
 
-/*
- * What becomes of a publish that was not taken in, by the reason that source.c gives: true when the
- * broker refused it, and may take it later (no room, an ACL): then it must come again. False when it
- * can never be published, as its topic can't be made: it is let go.
- */
-bool via_comes_again(const char *reason);
-
 #endif

@@ -194,7 +194,7 @@ static bool take_in(struct kafka_in *in, struct record *record);
 
 static void start_again_later(struct kafka_in *in);
 
-static void on_published(void *arg, bool taken_in, const char *reason)
+static void on_published(void *arg, enum published how, const char *reason)
 {
 	struct record *record = arg;
 	struct kafka_in *in = record->in;
@@ -203,8 +203,8 @@ static void on_published(void *arg, bool taken_in, const char *reason)
 		forget_lost(in, record);
 		return;
 	}
-	source_trouble(in->source, taken_in ? NULL : reason);
-	if (!taken_in && via_comes_again(reason)) {
+	source_trouble(in->source, how == PUBLISHED ? NULL : reason);
+	if (how == PUBLISH_REFUSED) {
 		start_again_later(in);
 		return;
 	}

@@ -104,7 +104,7 @@ static void let_go(struct mqtt_in *in)
 
 /* --- taking in --- */
 
-static void on_published(void *arg, bool taken_in, const char *reason)
+static void on_published(void *arg, enum published how, const char *reason)
 {
 	struct arrivals *arrivals = arg;
 	struct mqtt_in *in = arrivals->in;
@@ -118,12 +118,12 @@ static void on_published(void *arg, bool taken_in, const char *reason)
 			*at = arrivals->next;
 			free(arrivals);
 		}
-	} else if (!taken_in && via_comes_again(reason)) {
+	} else if (how == PUBLISH_REFUSED) {
 		/* Not acknowledged, it is sent again, when there is a new connection. */
 		source_trouble(in->source, reason);
 		mqtt_client_drop(in->client, reason, REFUSED_PAUSE_MS);
 	} else {
-		source_trouble(in->source, taken_in ? NULL : reason);
+		source_trouble(in->source, how == PUBLISHED ? NULL : reason);
 		let_go(in);
 	}
 	leave(in);

@@ -275,16 +275,16 @@ static void settle(struct nats_in *in, struct arrival *arrival, const char *word
 
 /* --- the loop: taking in --- */
 
-static void on_published(void *arg, bool taken_in, const char *reason)
+static void on_published(void *arg, enum published how, const char *reason)
 {
 	struct arrival *arrival = arg;
 	struct nats_in *in = arrival->in;
 	char words[64];
 	snprintf(words, sizeof(words), "-NAK {\"delay\":%" PRId64 "}",
 	         (int64_t)REFUSED_MS * 1000000);
-	source_trouble(in->source, taken_in ? NULL : reason);
+	source_trouble(in->source, how == PUBLISHED ? NULL : reason);
 	/* What can never be published would come for ever. */
-	settle(in, arrival, taken_in ? "+ACK" : via_comes_again(reason) ? words : "+TERM");
+	settle(in, arrival, how == PUBLISHED ? "+ACK" : how == PUBLISH_REFUSED ? words : "+TERM");
 	ask(in);
 }
 

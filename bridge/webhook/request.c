@@ -408,16 +408,16 @@ static void tell(struct webhook *webhook, const char *trouble)
 	source_trouble(webhook->source, trouble);
 }
 
-void request_published(void *arg, bool taken_in, const char *reason)
+void request_published(void *arg, enum published how, const char *reason)
 {
 	struct webhook_publish *publish = arg;
 	struct request *request = publish->request;
 	struct webhook *webhook = publish->webhook;
 	if (publish->has_key)
-		seen_settle(&webhook->seen, publish->key, taken_in);
-	tell(webhook, taken_in ? NULL : reason);
+		seen_settle(&webhook->seen, publish->key, how == PUBLISHED);
+	tell(webhook, how == PUBLISHED ? NULL : reason);
 	if (request) {
-		request->answer = taken_in ? ANSWER_TAKEN : ANSWER_STATIC;
+		request->answer = how == PUBLISHED ? ANSWER_TAKEN : ANSWER_STATIC;
 		request->which = WEBHOOK_NO_BROKER;
 		go_on(request);
 	}

@@ -127,6 +127,6 @@ struct request *request_next(const struct request *request);
 /* Its webhook goes: it is answered 503. */
 void request_orphan(struct request *request);
 /* published_fn; arg is a webhook_publish. */
-void request_published(void *arg, bool taken_in, const char *reason);
+void request_published(void *arg, enum published how, const char *reason);
 
 #endif

@@ -123,7 +123,7 @@ static bool look(struct wills *wills)
 
 /* --- subscribing --- */
 
-static void on_answer(void *arg, bool taken_in, const char *reason)
+static void on_answer(void *arg, enum published how, const char *reason)
 {
 	struct wills *wills = arg;
 	bool changed = wills->changed;
@@ -131,7 +131,7 @@ static void on_answer(void *arg, bool taken_in, const char *reason)
 	wills->state = LOOKING;
 	if (changed)
 		return;
-	if (!taken_in) {
+	if (how != PUBLISHED) {
 		char text[256];
 		snprintf(text, sizeof text, "the wills of bus %s are not in force: %s", wills->name,
 		         reason);
@@ -196,14 +196,14 @@ static void will_destroy(struct will *will)
 	free(will);
 }
 
-static void on_taken_in(void *arg, bool taken_in, const char *reason)
+static void on_taken_in(void *arg, enum published how, const char *reason)
 {
 	struct will *will = arg;
 	struct will **at = &will->wills->under_way;
 	while (*at != will)
 		at = &(*at)->next;
 	*at = will->next;
-	if (!taken_in)
+	if (how != PUBLISHED)
 		log_line(LOG_WARNING, "the wills of bus %s: one is no event: %s: %s",
 		         will->wills->name, will->topic, reason);
 	will_destroy(will);

@@ -83,7 +83,7 @@ def test_all_arrive_in_order_when_the_broker_was_down_for_a_while(bridge, broker
     bridge.wait_drained("far")
     outside.stop()
     publish_all(broker, 30, first=20, key="a")
-    bridge.wait_log(f"attempt 2: .*127.0.0.1:{outside.port}: Connection refused")
+    bridge.wait_log(f"attempt \\d+: .*127.0.0.1:{outside.port}: Connection refused")
     outside.start()
     assert bridge.wait_drained("far")["dead"] == 0
     listener = outside.client("listener", clean=False)

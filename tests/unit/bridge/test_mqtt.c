@@ -136,14 +136,6 @@ static void test_reasons_say_whether_it_may_go_well_later(void **state)
 	assert_int_equal(mqtt_outcome_of_result(MOSQ_ERR_NO_CONN), OUTCOME_RETRY);
 }
 
-static void test_what_the_broker_refused_comes_again_and_what_can_not_be_does_not(void **state)
-{
-	(void)state;
-	assert_true(via_comes_again("the broker refuses it: Not authorized"));
-	assert_false(via_comes_again("{$.site}: the event has no such field"));
-	assert_false(via_comes_again(NULL));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
