@@ -13,7 +13,7 @@ cleanup() {
 		kill "$child" 2>/dev/null || true
 	done
 	wait 2>/dev/null || true
-	rm -rf "$folder"
+	rm -rf "$folder" "$folder.outside"
 	if [ "$status" = 0 ]; then
 		printf "\nThe broker is stopped, and its folder is gone.\n"
 	fi

@@ -80,7 +80,8 @@ static void set_why(struct mqtt_client *client, const char *text)
 {
 	/* The options may be gone. */
 	if (!client->closing)
-		snprintf(client->why, sizeof(client->why), "%s: %s", client->options->title, text);
+		snprintf(client->why, sizeof(client->why), "%.60s: %.130s", client->options->title,
+		         text);
 }
 
 /* It ends, when libmosquitto has returned. The first that is said to be why counts. */

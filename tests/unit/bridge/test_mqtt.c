@@ -144,8 +144,6 @@ int main(void)
 		cmocka_unit_test(test_what_mqtt_can_not_carry_is_refused),
 		cmocka_unit_test(test_memory_that_ends_is_survived),
 		cmocka_unit_test(test_reasons_say_whether_it_may_go_well_later),
-		cmocka_unit_test(
-		        test_what_the_broker_refused_comes_again_and_what_can_not_be_does_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
