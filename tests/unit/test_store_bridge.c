@@ -322,7 +322,7 @@ static void test_a_store_of_the_second_schema_keeps_all_it_has(void **state)
 	sql_gives(place,
 	          "PRAGMA user_version; SELECT kind, name, revision, message FROM rule_errors;"
 	          "SELECT kind, name FROM tombstones; SELECT rule, id FROM targets;",
-	          "3\nrule|r|4|no\nqueue|p\nr|t\n");
+	          "4\nrule|r|4|no\nqueue|p\nr|t\n");
 	struct sluice_store *store = open_store(place, 0);
 	assert_poll(store, "+queue q, +bus default, +rule r");
 	sql(place, "DELETE FROM rules; DELETE FROM queues;");

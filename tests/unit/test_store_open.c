@@ -46,7 +46,7 @@ static void test_a_new_store_has_the_default_bus_and_no_rules(void **state)
 	assert_int_equal(stats.counts[SLUICE_STORE_BUS], 1);
 	assert_int_equal(stats.counts[SLUICE_STORE_QUEUE], 0);
 	assert_int_equal(stats.errors, 0);
-	assert_int_equal(stats.schema_version, 3);
+	assert_int_equal(stats.schema_version, 4);
 	assert_true(stats.bytes > 0);
 	sluice_store_close(store);
 	sql_gives(place,
