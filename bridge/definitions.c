@@ -177,6 +177,8 @@ static void put_in_force(const struct definitions *definitions, const struct kno
 		return;
 	if (is_target)
 		begin_target(definitions, definition.target);
+	else if (definitions->bridge->options->no_sources)
+		sluice_definition_finish(&definition);
 	else
 		begin_source(definitions, definition.source);
 }

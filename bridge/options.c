@@ -13,6 +13,7 @@ static const struct option own_options[] = {
 	{ "name", 0, "NAME", "what it is called in `sluice target status` (the host's name)",
 	  NULL },
 	{ "no-sources", 0, NULL, "run targets alone: sources run in another bridge", NULL },
+	{ "no-exec", 0, NULL, "run no commands, whoever puts a target that would", NULL },
 	{ "verbose", 'v', NULL, "tell of each delivery", NULL },
 	{ "version", 0, NULL, "say which version it is, and exit", NULL },
 	{ "help", 0, NULL, "say what it takes, and exit", NULL },
@@ -75,6 +76,7 @@ enum options_said options_read(int argc, char **argv, struct options *options)
 	else
 		make_name(options->name);
 	options->no_sources = arguments_has(&options->args, "no-sources");
+	options->no_exec = arguments_has(&options->args, "no-exec");
 	options->verbose = arguments_has(&options->args, "verbose");
 	return OPTIONS_RUN;
 }

@@ -10,7 +10,7 @@ struct options {
 	struct broker_options broker;
 	const char *store;
 	char name[65]; /* of this bridge, in what it says of itself */
-	bool verbose, no_sources;
+	bool verbose, no_sources, no_exec;
 };
 
 enum options_said { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };

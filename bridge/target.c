@@ -409,8 +409,7 @@ static void on_timer(uv_timer_t *timer)
 	int64_t now = now_ms(target);
 	bool busy = target->held > 0 || target->say_again > 0;
 	uv_timer_start(timer, on_timer, busy ? BUSY_TICK_MS : TICK_MS, 0);
-	if (!target->outlet && target->definition->enabled && target->kind &&
-	    now >= target->open_again_ms)
+	if (!target->outlet && target->may_open && now >= target->open_again_ms)
 		open_outlet(target);
 	for (struct delivery *at = target->all; at; at = at->all_next) {
 		if (now >= at->extend_at_ms)
@@ -460,12 +459,22 @@ struct target *target_create(struct bridge *bridge, struct sluice_bridge_target 
 	return target;
 }
 
+static bool runs_commands(const struct target *target)
+{
+	return (target->kind && strcmp(target->kind->name, "exec") == 0) ||
+	       (target->enricher_kind && strcmp(target->enricher_kind->name, "exec") == 0);
+}
+
 void target_begin(struct target *target)
 {
 	target->say_again = SAY_AGAIN; /* its queue may be as new, and the plugin not have it yet */
 	if (!target->kind || (target->definition->enrichment.kind && !target->enricher_kind))
 		target_fault(target, "this build of the bridge knows no such kind");
+	else if (target->bridge->options->no_exec && runs_commands(target))
+		target_fault(target, "this bridge runs no commands (--no-exec)");
 	else if (target->definition->enabled)
+		target->may_open = true;
+	if (target->may_open)
 		open_outlet(target);
 	say_credit(target);
 }

@@ -46,10 +46,11 @@ struct target {
 
 	struct bucket bucket;
 	struct breaker breaker;
-	int64_t credit;        /* that was said last; -1 = none yet */
-	int64_t said_ms;       /* when */
-	bool no_queue;         /* its queue is not there: it was told */
-	int say_again;         /* so many times, a short tick apart */
+	int64_t credit;  /* that was said last; -1 = none yet */
+	int64_t said_ms; /* when */
+	bool no_queue;   /* its queue is not there: it was told */
+	int say_again;   /* so many times, a short tick apart */
+	bool may_open;   /* enabled, of a kind that is there and allowed, credentials at hand */
 	int64_t open_again_ms; /* when an outlet that could not be opened is tried again */
 	uv_timer_t timer;
 

@@ -49,6 +49,8 @@ static const struct {
 	[WEBHOOK_BUSY] = { MHD_HTTP_SERVICE_UNAVAILABLE, "{\"error\":\"busy\"}\n", "1" },
 	[WEBHOOK_NO_BROKER] = { MHD_HTTP_SERVICE_UNAVAILABLE, "{\"error\":\"not taken in\"}\n",
 	                        "10" },
+	[WEBHOOK_IMPOSSIBLE] = { MHD_HTTP_UNPROCESSABLE_CONTENT, "{\"error\":\"no topic\"}\n",
+	                         NULL },
 };
 
 int64_t listener_now_ms(const struct listener *listener)

@@ -418,7 +418,7 @@ void request_published(void *arg, enum published how, const char *reason)
 	tell(webhook, how == PUBLISHED ? NULL : reason);
 	if (request) {
 		request->answer = how == PUBLISHED ? ANSWER_TAKEN : ANSWER_STATIC;
-		request->which = WEBHOOK_NO_BROKER;
+		request->which = how == PUBLISH_IMPOSSIBLE ? WEBHOOK_IMPOSSIBLE : WEBHOOK_NO_BROKER;
 		go_on(request);
 	}
 	unlink_publish(publish);

@@ -37,8 +37,9 @@ enum webhook_answer {
 	WEBHOOK_FORBIDDEN,
 	WEBHOOK_NOT_FOUND,
 	WEBHOOK_TOO_LARGE,
-	WEBHOOK_BUSY,      /* 503, soon again: the same request is under way, or too much is */
-	WEBHOOK_NO_BROKER, /* 503, again in a while */
+	WEBHOOK_BUSY,       /* 503, soon again: the same request is under way, or too much is */
+	WEBHOOK_NO_BROKER,  /* 503, again in a while */
+	WEBHOOK_IMPOSSIBLE, /* 422: no topic can be made of it, now or later */
 	WEBHOOK_ANSWERS
 };
 

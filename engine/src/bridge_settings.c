@@ -271,6 +271,51 @@ static enum sluice_status check_limits(const struct sluice_setting *setting,
 	return status;
 }
 
+/* "…://user:password@…", or libpq's "password=…". */
+static bool holds_password(struct sluice_str url)
+{
+	static const struct sluice_str key = { "password", 8 };
+	bool in_authority = false, colon = false;
+
+	for (size_t i = 0; i < url.len; i++) {
+		char c = url.data[i];
+		size_t end = i + key.len;
+
+		if (c == '/') {
+			in_authority = i > 1 && url.data[i - 1] == '/' && url.data[i - 2] == ':';
+			colon = false;
+		} else if (in_authority && c == '@' && colon) {
+			return true;
+		} else if (c == ':') {
+			colon = true;
+		}
+		if (end >= url.len || memcmp(url.data + i, key.data, key.len) != 0)
+			continue;
+		while (end < url.len && url.data[end] == ' ')
+			end++;
+		if (end < url.len && url.data[end] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* A setting is shown to whoever may read definitions. */
+static enum sluice_status check_no_password(const struct sluice_setting *setting,
+                                            const struct sluice_json *node,
+                                            struct sluice_error *error)
+{
+	const struct sluice_json *at = node->type == SLUICE_JSON_ARRAY ? node->first : node;
+
+	if (strcmp(setting->name, "url") != 0 && strcmp(setting->name, "urls") != 0)
+		return SLUICE_OK;
+	for (; at; at = node->type == SLUICE_JSON_ARRAY ? at->next : NULL)
+		if (holds_password(at->string))
+			return sluice_json_error(at, error, SLUICE_ERR_INVALID,
+			                         "holds a password, which anybody could see: it "
+			                         "belongs into a connection's secrets");
+	return SLUICE_OK;
+}
+
 static enum sluice_status check_setting(const struct sluice_setting *setting,
                                         const struct sluice_json *node, struct sluice_error *error)
 {
@@ -382,11 +427,14 @@ enum sluice_status sluice_bridge_read_settings(enum sluice_bridge_role role,
 	for (size_t i = 0; i < count && !status; i++) {
 		const struct sluice_setting *setting = &kind->settings[i];
 
-		if (found[i])
+		if (found[i]) {
 			status = check_setting(setting, found[i], error);
-		else if (setting->required)
+			if (status == SLUICE_OK)
+				status = check_no_password(setting, found[i], error);
+		} else if (setting->required) {
 			status = sluice_json_error(node ? node : where, error, SLUICE_ERR_INVALID,
 			                           "the settings must have \"%s\"", setting->name);
+		}
 	}
 	for (const struct sluice_setting_need *need = sluice_setting_needs; need->kind && !status;
 	     need++)

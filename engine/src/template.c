@@ -195,7 +195,7 @@ static void count(struct sluice_str text, size_t *most, size_t *paths)
 		*paths += text.data[i - 1] == '{' && text.data[i] == '$';
 }
 
-struct sluice_arena *template_arena(struct sluice_str text, size_t size)
+struct sluice_arena *sluice_template_arena(struct sluice_str text, size_t size)
 {
 	size_t most, paths;
 
@@ -207,9 +207,9 @@ struct sluice_arena *template_arena(struct sluice_str text, size_t size)
 	                                       2 * text.len + 1);
 }
 
-enum sluice_status template_cut(struct template *template, struct sluice_arena *arena,
-                                struct sluice_str text, const char *what, bool is_text,
-                                struct sluice_error *error)
+enum sluice_status sluice_template_cut(struct template *template, struct sluice_arena *arena,
+                                       struct sluice_str text, const char *what, bool is_text,
+                                       struct sluice_error *error)
 {
 	struct cutter cutter = { .template = template,
 		                 .what = what,
@@ -229,8 +229,8 @@ enum sluice_status template_cut(struct template *template, struct sluice_arena *
 	return cut_pieces(&cutter);
 }
 
-bool template_find(const struct template *template, const struct sluice_event *event,
-                   struct sluice_path_value *found)
+bool sluice_template_find(const struct template *template, const struct sluice_event *event,
+                          struct sluice_path_value *found)
 {
 	return template->path_count == 0 ||
 	       !sluice_json_path_find(template->paths, template->path_count, event, found, NULL);
@@ -250,8 +250,8 @@ static struct sluice_str topic_level(struct sluice_str topic, size_t index)
 	return (struct sluice_str){ NULL, 0 };
 }
 
-struct sluice_str template_value(const struct template_piece *piece, const struct sluice_vars *vars,
-                                 char time[SLUICE_TIME_SIZE])
+struct sluice_str sluice_template_value(const struct template_piece *piece,
+                                        const struct sluice_vars *vars, char time[SLUICE_TIME_SIZE])
 {
 	struct sluice_str topic = vars->event->topic;
 
@@ -286,7 +286,7 @@ struct sluice_str template_value(const struct template_piece *piece, const struc
 	return (struct sluice_str){ NULL, 0 };
 }
 
-bool template_reads_payload(const struct template *template)
+bool sluice_template_reads_payload(const struct template *template)
 {
 	for (size_t i = 0; i < template->path_count; i++)
 		if (sluice_json_path_reads_payload(&template->paths[i]))

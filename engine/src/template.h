@@ -47,7 +47,7 @@ struct template
 };
 
 /* An arena that holds a template of `size` bytes and its pieces; NULL when out of memory. */
-struct sluice_arena *template_arena(struct sluice_str text, size_t size);
+struct sluice_arena *sluice_template_arena(struct sluice_str text, size_t size);
 
 /*
  * Cuts a text. `template` is in that arena, zeroed, and owned with it: on failure the caller destroys
@@ -55,20 +55,21 @@ struct sluice_arena *template_arena(struct sluice_str text, size_t size);
  *
  * Errors: SLUICE_ERR_SYNTAX (braces, a path), _INVALID (no such variable), _LIMIT, _NOMEM.
  */
-enum sluice_status template_cut(struct template *template, struct sluice_arena *arena,
-                                struct sluice_str text, const char *what, bool is_text,
-                                struct sluice_error *error);
+enum sluice_status sluice_template_cut(struct template *template, struct sluice_arena *arena,
+                                       struct sluice_str text, const char *what, bool is_text,
+                                       struct sluice_error *error);
 
 /* Looks up all its paths, in found[SLUICE_TOPIC_MAX_VARIABLES]. False: a path leads into a payload
  * that is not well-formed JSON. */
-bool template_find(const struct template *template, const struct sluice_event *event,
-                   struct sluice_path_value *found);
+bool sluice_template_find(const struct template *template, const struct sluice_event *event,
+                          struct sluice_path_value *found);
 
 /* What a variable stands for, but a PATH; absent when the event has none. `time` is room for TIME's. */
-struct sluice_str template_value(const struct template_piece *piece, const struct sluice_vars *vars,
-                                 char time[SLUICE_TIME_SIZE]);
+struct sluice_str sluice_template_value(const struct template_piece *piece,
+                                        const struct sluice_vars *vars,
+                                        char time[SLUICE_TIME_SIZE]);
 
 /* Whether expanding it reads through the payload. */
-bool template_reads_payload(const struct template *template);
+bool sluice_template_reads_payload(const struct template *template);
 
 #endif

@@ -20,11 +20,11 @@ enum sluice_status sluice_text_template_compile(struct sluice_str text,
 	if (sluice_text_utf8_length(text) != text.len)
 		return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
 		                        "a template must be UTF-8");
-	struct sluice_arena *arena = template_arena(text, sizeof(**tpl));
+	struct sluice_arena *arena = sluice_template_arena(text, sizeof(**tpl));
 	struct sluice_text_template *made =
 	        arena ? sluice_arena_alloc(arena, 1, sizeof(*made)) : NULL;
 	enum sluice_status status =
-	        made ? template_cut(&made->parts, arena, text, "a template", true, error)
+	        made ? sluice_template_cut(&made->parts, arena, text, "a template", true, error)
 	             : sluice_out_of_memory(error);
 	if (status)
 		sluice_arena_destroy(arena);
@@ -93,7 +93,7 @@ static enum sluice_status append_piece(const struct template_piece *piece,
 		return SLUICE_OK;
 	}
 	value = piece->kind == TEMPLATE_PATH ? found_text(found[piece->index], &made)
-	                                     : template_value(piece, vars, time);
+	                                     : sluice_template_value(piece, vars, time);
 	bool done = sluice_encode(value, encoding, out);
 	out->failed |= made.failed;
 	sluice_buffer_finish(&made);
@@ -112,7 +112,7 @@ enum sluice_status sluice_text_template_expand(const struct sluice_text_template
 {
 	struct sluice_path_value found[SLUICE_TOPIC_MAX_VARIABLES];
 
-	if (!template_find(&tpl->parts, vars->event, found))
+	if (!sluice_template_find(&tpl->parts, vars->event, found))
 		return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, NULL,
 		                        "the payload is not well-formed JSON");
 	for (size_t i = 0; i < tpl->parts.piece_count; i++) {

@@ -58,11 +58,11 @@ enum sluice_status sluice_topic_template_compile(struct sluice_str text,
 		return sluice_error_set(error, SLUICE_ERR_INVALID, SIZE_MAX, NULL,
 		                        "a topic holds neither control characters nor what is no "
 		                        "UTF-8");
-	struct sluice_arena *arena = template_arena(text, sizeof(**tpl));
+	struct sluice_arena *arena = sluice_template_arena(text, sizeof(**tpl));
 	struct sluice_topic_template *made =
 	        arena ? sluice_arena_alloc(arena, 1, sizeof(*made)) : NULL;
 	enum sluice_status status =
-	        made ? template_cut(&made->parts, arena, text, "a topic", false, error)
+	        made ? sluice_template_cut(&made->parts, arena, text, "a topic", false, error)
 	             : sluice_out_of_memory(error);
 	if (status) {
 		sluice_arena_destroy(arena);
@@ -91,7 +91,7 @@ unsigned sluice_topic_template_metadata(const struct sluice_topic_template *tpl)
 
 bool sluice_topic_template_reads_payload(const struct sluice_topic_template *tpl)
 {
-	return template_reads_payload(&tpl->parts);
+	return sluice_template_reads_payload(&tpl->parts);
 }
 
 bool sluice_topic_template_names_consumer(const struct sluice_topic_template *tpl)
@@ -179,7 +179,7 @@ static enum sluice_status append_piece(const struct template_piece *piece,
 
 	if (piece->kind == TEMPLATE_PATH)
 		return append_found(piece, found[piece->index], out, error);
-	struct sluice_str value = template_value(piece, vars, time);
+	struct sluice_str value = sluice_template_value(piece, vars, time);
 	/* Only these two bring levels. */
 	if (piece->kind != TEMPLATE_LITERAL && piece->kind != TEMPLATE_TOPIC)
 		return append_value(piece, value, out, error);
@@ -197,7 +197,7 @@ enum sluice_status sluice_topic_template_expand(const struct sluice_topic_templa
 	struct sluice_path_value found[SLUICE_TOPIC_MAX_VARIABLES];
 	size_t start = out->len;
 
-	if (!template_find(&tpl->parts, vars->event, found))
+	if (!sluice_template_find(&tpl->parts, vars->event, found))
 		return sluice_error_set(error, SLUICE_ERR_NOT_FOUND, SIZE_MAX, NULL,
 		                        "the payload is not well-formed JSON");
 	for (size_t i = 0; i < tpl->parts.piece_count; i++) {

@@ -254,6 +254,22 @@ def test_its_numbers_are_the_brokers_to_show(bridge, files):
     assert "broken" in target["last_error"]
 
 
+def test_a_bridge_runs_no_sources_and_no_commands_where_it_is_told_not_to(broker, start_bridge, files):
+    bridge = start_bridge(broker, "--no-sources", "--no-exec")
+    bridge.route("jobs", "exec", {**USER, "command": append_to(files / "out")})
+    bridge.put_source("hook", "webhook", {"listen": "127.0.0.1:1", "path": "/"}, topic="{topic}")
+    bridge.wait_log("target jobs: this bridge runs no commands")
+    produce(broker, [{"n": 1}])
+
+    def reported():
+        (answer,) = broker.command({"command": "getBridgeStatus"})
+        return [one for one in answer["data"]["bridges"] if one["targets"]]
+
+    (one,) = wait_until(reported, 15, "the report")
+    assert one["sources"] == []
+    assert lines(files / "out") == []
+
+
 def test_wrong_options_are_told(directory, broker, start_bridge):
     for arguments, told in ((["--nam", "x"], "unknown option --nam"), (["--name", "a b"], "--name: a name is"),
                             (["operand"], "it takes options alone"), (["--port", "0"], "is no whole number")):

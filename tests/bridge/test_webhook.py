@@ -417,6 +417,13 @@ def test_a_source_that_goes_takes_its_path_along(hooks):
     wait_until(lambda: hooks.send("/gone").status == 404, 10, "the path to go")
 
 
+def test_what_no_topic_can_be_made_of_is_not_to_be_sent_again(hooks):
+    hooks.source("/made", topic="hooks/{$.kind}")
+    assert hooks.send("/made", b'{"kind": "a"}').status == 202
+    answer = hooks.send("/made", b'{"other": 1}')
+    assert answer.status == 422 and "Retry-After" not in answer.headers
+
+
 def test_a_broker_that_says_no_is_a_503(start_broker, start_bridge):
     broker = start_broker(users={"admin": "a"}, acl="user admin\ntopic readwrite $CONTROL/#\ntopic readwrite #\n"
                                                     "topic deny hooks/denied\n")

@@ -192,6 +192,7 @@ static void test_only_a_reference_of_a_secret_is_shown(void **state)
 }
 
 #define TARGET(rest) "{\"name\":\"t\",\"kind\":" rest "}"
+#define SOURCE(rest) "{\"name\":\"s\",\"topic\":\"t\",\"kind\":" rest "}"
 #define HTTP(rest)   TARGET("\"http\",\"settings\":{\"url\":\"u\"" rest "}")
 
 static void test_a_fault_is_told_with_its_place(void **state)
@@ -212,6 +213,15 @@ static void test_a_fault_is_told_with_its_place(void **state)
 		  "did you mean \"settings\"?" },
 		{ SLUICE_BRIDGE_TARGET, TARGET("\"http\",\"state\":\"SHADOW\""), "$.state",
 		  "\"ENABLED\" or \"DISABLED\"" },
+		{ SLUICE_BRIDGE_TARGET,
+		  TARGET("\"http\",\"settings\":{\"url\":\"https://u:p@h/\"}"), "$.settings.url",
+		  "holds a password" },
+		{ SLUICE_BRIDGE_TARGET,
+		  TARGET("\"nats\",\"settings\":{\"urls\":[\"nats://h:1\",\"nats://u:p@h\"]}"),
+		  "$.settings.urls[1]", "holds a password" },
+		{ SLUICE_BRIDGE_SOURCE,
+		  SOURCE("\"postgres\",\"settings\":{\"url\":\"host=h password = 'x'\"}"),
+		  "$.settings.url", "holds a password" },
 		{ SLUICE_BRIDGE_TARGET, HTTP(",\"methd\":\"GET\""), "$.settings.methd",
 		  "did you mean \"method\"?" },
 		{ SLUICE_BRIDGE_TARGET, HTTP(",\"method\":\"get\""), "$.settings.method",

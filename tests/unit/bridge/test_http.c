@@ -176,7 +176,7 @@ static void test_settings_that_can_not_be_are_refused(void **state)
 		bool batch;
 	} cases[] = {
 		{ "{\"url\":\"example.com\"}", false },
-		{ "{\"url\":\"https://u:p@example.com/\"}", false },
+		{ "{\"url\":\"https://u@example.com/\"}", false },
 		{ "{\"url\":\"https://a b/\"}", false },
 		{ "{\"url\":\"https://a/\",\"headers\":{\"A:B\":\"1\"}}", false },
 		{ "{\"url\":\"https://a/\",\"headers\":{\"content-length\":\"1\"}}", false },
