@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-BUILD = HERE.parents[1] / "build" / "bench"
+BUILD = HERE.parents[1] / "build" / os.environ.get("SLUICE_BENCH_BUILD", "bench")
 
 
 @dataclasses.dataclass

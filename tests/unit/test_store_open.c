@@ -231,7 +231,7 @@ static void test_random_damage_never_crashes(void **state)
 	make_store_of(place, 50);
 	assert_int_equal(run(place, "cp $DB $DIR/sound"), 0);
 	unsigned seed = 20261123;
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 30; round++) {
 		assert_int_equal(run(place, "rm -f $DB-*; cp $DIR/sound $DB"), 0);
 		int fd = open(place->db, O_RDWR);
 		off_t size = lseek(fd, 0, SEEK_END);
