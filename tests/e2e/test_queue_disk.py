@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, run, wait_until
+from harness import PATIENCE, ROOT, run, wait_until
 
 ALL = {"n": [{"exists": True}]}
 SMALL = 4 * 1024 * 1024  # the least that a journal may be given
@@ -258,6 +258,7 @@ def test_a_disk_that_is_read_only_refuses_the_start_and_nothing_is_lost(start_br
     take_all(broker, producer.safe)
 
 
+@pytest.mark.skipif(bool(ROOT), reason="a broker of another root has the mounts of its start, and holds what is to be mended")
 @pytest.mark.parametrize(["block_disk", "durability"], [("ext4", "process"), ("ext4", "power"), ("xfs", "process")],
                          indirect=["block_disk"])
 def test_a_disk_that_turns_read_only_under_a_broker_is_told_and_what_was_safe_is_there(start_broker, block_disk,
