@@ -30,7 +30,7 @@ static void faults_set(long nth, bool for_good)
 static inline long faults_after(long nth)
 {
 #ifdef SLUICE_SANITIZED
-	return nth + (nth < 8 ? 1 : 1 + nth / 3);
+	return nth + (nth < 6 ? 1 : 1 + nth / 2);
 #else
 	return nth + (nth < 40 ? 1 : 1 + nth / 16);
 #endif

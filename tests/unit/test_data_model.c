@@ -472,7 +472,12 @@ static void run_random(struct place *place, uint64_t from)
 
 static void test_random_records_give_what_a_plain_model_gives(void **state)
 {
-	for (uint64_t from = 1; from <= 3; from++)
+#ifdef SLUICE_SANITIZED
+	const uint64_t last = 1;
+#else
+	const uint64_t last = 3;
+#endif
+	for (uint64_t from = 1; from <= last; from++)
 		run_random(*state, from * UINT64_C(0x9e3779b97f4a7c15));
 }
 
