@@ -410,11 +410,6 @@ bool link_is_connected(const struct link *link)
 	return link->connected;
 }
 
-size_t link_pending(const struct link *link)
-{
-	return link->pending;
-}
-
 bool link_publish(struct link *link, const char *topic, struct sluice_str payload, bool retain,
                   const mosquitto_property *properties, link_done_fn done, void *arg)
 {
@@ -441,12 +436,7 @@ static void subscribe(struct link *link, const char *filter, int options,
 		log_line(LOG_ERROR, "can't subscribe to %s: %s", filter, mosquitto_strerror(rc));
 }
 
-void link_subscribe(struct link *link, const char *filter, int options)
-{
-	subscribe(link, filter, options, NULL);
-}
-
-void link_subscribe_as(struct link *link, const char *filter, int options, uint32_t identifier)
+void link_subscribe(struct link *link, const char *filter, int options, uint32_t identifier)
 {
 	mosquitto_property *properties = NULL;
 	if (mosquitto_property_add_varint(&properties, MQTT_PROP_SUBSCRIPTION_IDENTIFIER,

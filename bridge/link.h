@@ -49,8 +49,6 @@ struct link *link_create(uv_loop_t *loop, const struct broker_options *options,
                          const struct link_events *events, struct sluice_error *error);
 
 bool link_is_connected(const struct link *link);
-/* Publishes that wait for their acknowledgement. */
-size_t link_pending(const struct link *link);
 
 /*
  * Publishes at QoS 1. Everything is copied; `properties` stays the caller's. `done` (may be NULL) is
@@ -63,10 +61,9 @@ bool link_publish(struct link *link, const char *topic, struct sluice_str payloa
                   const mosquitto_property *properties, link_done_fn done, void *arg);
 
 /* Subscribes at QoS 1, now or when it is connected; not again after a new connection, which a
- * subscriber hears of. options: MQTT_SUB_OPT_… of mqtt_protocol.h */
-void link_subscribe(struct link *link, const char *filter, int options);
-/* The same, and what comes by it has `identifier` (1 to 268,435,455) among its properties. */
-void link_subscribe_as(struct link *link, const char *filter, int options, uint32_t identifier);
+ * subscriber hears of. options: MQTT_SUB_OPT_… of mqtt_protocol.h. What comes by it has `identifier`
+ * (1 to 268,435,455) among its properties. */
+void link_subscribe(struct link *link, const char *filter, int options, uint32_t identifier);
 void link_unsubscribe(struct link *link, const char *filter);
 
 /* Forgets who waits for an acknowledgement: their `done` is not called. False when nobody does. */

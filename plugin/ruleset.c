@@ -56,11 +56,6 @@ struct bus_record *ruleset_bus(const struct ruleset *ruleset, struct sluice_str 
 	return (struct bus_record *)find(&ruleset->buses, name);
 }
 
-struct queue_record *ruleset_queue(const struct ruleset *ruleset, struct sluice_str name)
-{
-	return (struct queue_record *)find(&ruleset->queues, name);
-}
-
 /* --- rules --- */
 
 static void protect_targets(struct plugin *plugin, const struct sluice_rule *rule, bool add)

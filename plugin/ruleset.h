@@ -28,7 +28,6 @@ void ruleset_finish(struct ruleset *ruleset);
 
 /* NULL when there is none of that name. */
 struct bus_record *ruleset_bus(const struct ruleset *ruleset, struct sluice_str name);
-struct queue_record *ruleset_queue(const struct ruleset *ruleset, struct sluice_str name);
 
 /*
  * Puts a change in force. Touches just what changed: the time is that of adding or removing one

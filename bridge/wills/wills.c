@@ -143,9 +143,9 @@ static void on_answer(void *arg, enum published how, const char *reason)
 		if (!filter)
 			return; /* again in a second */
 		/* Retained ones come to no new shared subscription, but a broker may be told. */
-		link_subscribe_as(wills->link, filter,
-		                  MQTT_SUB_OPT_RETAIN_AS_PUBLISHED | MQTT_SUB_OPT_SEND_RETAIN_NEVER,
-		                  wills->identifier);
+		link_subscribe(wills->link, filter,
+		               MQTT_SUB_OPT_RETAIN_AS_PUBLISHED | MQTT_SUB_OPT_SEND_RETAIN_NEVER,
+		               wills->identifier);
 		free(filter);
 	}
 	wills->state = SUBSCRIBED;
